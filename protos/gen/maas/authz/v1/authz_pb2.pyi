@@ -1,0 +1,58 @@
+from buf.validate import validate_pb2 as _validate_pb2
+from google.api import annotations_pb2 as _annotations_pb2
+from maas.common.v1 import limit_pb2 as _limit_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ExplainRequest(_message.Message):
+    __slots__ = ("key_id", "groups", "model", "path")
+    KEY_ID_FIELD_NUMBER: _ClassVar[int]
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    key_id: str
+    groups: _containers.RepeatedScalarFieldContainer[str]
+    model: str
+    path: str
+    def __init__(self, key_id: _Optional[str] = ..., groups: _Optional[_Iterable[str]] = ..., model: _Optional[str] = ..., path: _Optional[str] = ...) -> None: ...
+
+class ExplainResponse(_message.Message):
+    __slots__ = ("allowed", "code", "type", "message", "tier", "group", "model", "user", "limits", "plan", "steps")
+    ALLOWED_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    TIER_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    USER_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    allowed: bool
+    code: int
+    type: str
+    message: str
+    tier: str
+    group: str
+    model: str
+    user: str
+    limits: _containers.RepeatedCompositeFieldContainer[_limit_pb2.Limit]
+    plan: str
+    steps: _containers.RepeatedCompositeFieldContainer[ExplainStep]
+    def __init__(self, allowed: _Optional[bool] = ..., code: _Optional[int] = ..., type: _Optional[str] = ..., message: _Optional[str] = ..., tier: _Optional[str] = ..., group: _Optional[str] = ..., model: _Optional[str] = ..., user: _Optional[str] = ..., limits: _Optional[_Iterable[_Union[_limit_pb2.Limit, _Mapping]]] = ..., plan: _Optional[str] = ..., steps: _Optional[_Iterable[_Union[ExplainStep, _Mapping]]] = ...) -> None: ...
+
+class ExplainStep(_message.Message):
+    __slots__ = ("check", "outcome", "detail")
+    CHECK_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    check: str
+    outcome: str
+    detail: str
+    def __init__(self, check: _Optional[str] = ..., outcome: _Optional[str] = ..., detail: _Optional[str] = ...) -> None: ...
