@@ -57,7 +57,9 @@ def generate(out: Path) -> None:
 def differences(left: Path, right: Path) -> list[str]:
     """Files below the two folders that are not the same, or only in one."""
     names = {p.relative_to(root) for root in (left, right) for p in root.rglob("*") if p.is_file() and "__pycache__" not in p.parts}
-    return sorted(str(n) for n in names if not ((left / n).is_file() and (right / n).is_file() and filecmp.cmp(left / n, right / n, shallow=False)))
+    return sorted(
+        str(n) for n in names if not ((left / n).is_file() and (right / n).is_file() and filecmp.cmp(left / n, right / n, shallow=False))
+    )
 
 
 def main() -> int:

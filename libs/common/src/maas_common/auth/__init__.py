@@ -1,0 +1,1 @@
+"""Who is calling: people by OIDC tokens, the suite's own programs by the workload credential."""

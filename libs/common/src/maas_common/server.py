@@ -1,0 +1,153 @@
+"""Brings a service up and down: logs, /metrics, health, reflection, the gate, the engine, signals."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import grpc
+import prometheus_client
+import structlog
+from grpc_health.v1 import _async as health_aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from maas_common.auth.interceptor import GateInterceptor, Gatekeeper
+from maas_common.auth.jwt import TokenVerifier
+from maas_common.auth.principal import Access
+from maas_common.clock import Clock, SystemClock
+from maas_common.hot import HotMethod, NativeFront, generic_handler
+from maas_common.logs import configure_logging
+from maas_common.readiness import Readiness
+from maas_common.settings import ServiceSettings
+
+log = structlog.get_logger(__name__)
+
+Engine = Literal["native", "grpcio"]
+_OPTIONS = (
+    ("grpc.so_reuseport", 0),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5000),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What a composition root hands to `serve`."""
+
+    name: str
+    settings: ServiceSettings
+    readiness: Readiness
+    access: Mapping[str, Access]
+    """Who may call what: see Gatekeeper. Hot methods always want the workload credential."""
+    register: Callable[[grpc.aio.Server], None]
+    """Adds the servicers."""
+    hot: Sequence[HotMethod] = ()
+    engine: Engine = "grpcio"
+    background: Sequence[Callable[[], Awaitable[None]]] = ()
+    """Run until the service stops; one that ends or fails by itself ends the service."""
+    clock: Clock = field(default_factory=SystemClock)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Where a running service can be reached."""
+
+    port: int
+    metrics_port: int
+
+
+def run(service: Callable[[], Service]) -> None:
+    """Run a service until SIGTERM or SIGINT. `service` is called on the event loop, after logging is set up."""
+    asyncio.run(_until_told(service))
+
+
+async def _until_told(build: Callable[[], Service]) -> None:
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    service = build()
+    configure_logging(service.name, service.settings.log_level, service.settings.log_format)
+    async with serve(service) as running:
+        log.info("service started", port=running.port, metrics_port=running.metrics_port, engine=service.engine)
+        waiting = asyncio.create_task(told.wait())
+        work = [asyncio.ensure_future(task()) for task in service.background]
+        done, rest = await asyncio.wait([waiting, *work], return_when=asyncio.FIRST_COMPLETED)
+        log.info("service stopping", told=told.is_set())
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+        for task in done - {waiting}:
+            task.result()
+            raise RuntimeError("a background task of the service ended by itself")
+
+
+@asynccontextmanager
+async def serve(service: Service) -> AsyncIterator[Running]:
+    """Serve inside the block, gracefully stopped at its end. Background tasks are the caller's to run."""
+    settings = service.settings
+    secret = settings.workload_secret().get_secret_value()
+    verifier = TokenVerifier(
+        issuer=settings.oidc_issuer,
+        audience=settings.oidc_audience,
+        groups_claim=settings.oidc_groups_claim,
+        username_claim=settings.oidc_username_claim,
+        admin_groups=frozenset(settings.admin_groups),
+        clock=service.clock,
+    )
+    gate = Gatekeeper(access=service.access, workload_secret=secret, verifier=verifier)
+    async with AsyncExitStack() as stack:
+        server = grpc.aio.server(interceptors=[GateInterceptor(gate, frozenset(m.path for m in service.hot))], options=_OPTIONS)
+        service.register(server)
+        _add_health_and_reflection(server, service)
+        address = f"{settings.host}:{settings.port}"
+        if service.engine == "native":
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="maas-"))
+            socket = str(Path(folder) / "fallback.sock")
+            server.add_insecure_port(f"unix:{socket}")
+            front = NativeFront(address, service.hot, secret, socket)
+            await server.start()
+            front.start()
+            port = front.port
+        else:
+            server.add_generic_rpc_handlers([generic_handler(service.hot, secret)])
+            try:
+                port = server.add_insecure_port(address)
+            except RuntimeError as error:
+                raise RuntimeError(f"{address} can't be bound; is another process using it?") from error
+            await server.start()
+            front = None
+        metrics, thread = prometheus_client.start_http_server(settings.metrics_port, settings.host)
+        try:
+            yield Running(port, metrics.server_port)
+        finally:
+            if front is not None:
+                await front.stop(settings.shutdown_grace_s)
+            await server.stop(settings.shutdown_grace_s)
+            metrics.shutdown()
+            metrics.server_close()
+            with suppress(RuntimeError):
+                thread.join()
+
+
+def _add_health_and_reflection(server: grpc.aio.Server, service: Service) -> None:
+    servicer = health_aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    names = [*dict.fromkeys([*(name.partition("/")[0] for name in service.access), *(m.path.split("/")[1] for m in service.hot)])]
+    updates: set[asyncio.Task[Any]] = set()
+
+    def say(ready: bool) -> None:  # noqa: FBT001 - a listener of Readiness
+        status = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
+        for name in ("", *names):
+            task = asyncio.get_running_loop().create_task(servicer.set(name, status))
+            updates.add(task)
+            task.add_done_callback(updates.discard)
+
+    service.readiness.listen(say)
+    reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)

