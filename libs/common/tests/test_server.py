@@ -259,3 +259,20 @@ def test_calls_in_flight_finish_when_the_service_stops(engine, people, tmp_path)
 
     in_world(engine, people, tmp_path, scenario)
     assert answers == [b"slow wait"]
+
+
+def test_an_open_stream_does_not_hold_up_a_stopping_service(engine, people, tmp_path):
+    async def scenario(world: World) -> asyncio.Task[grpc.StatusCode]:
+        async def requests() -> AsyncIterator[lookup_pb2.WatchKeysRequest]:
+            yield lookup_pb2.WatchKeysRequest(start={"watcher": "w", "resume_after": 7})
+            await asyncio.Event().wait()
+
+        stream = world.watch.WatchKeys(requests(), metadata=WORKLOAD)
+        assert (await stream.read()).revision == 7
+
+        async def ending() -> None:
+            assert await stream.code() is grpc.StatusCode.UNAVAILABLE
+
+        return asyncio.create_task(ending())
+
+    in_world(engine, people, tmp_path, scenario)

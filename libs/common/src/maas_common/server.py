@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import signal
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+from wsgiref.simple_server import WSGIServer
 
 import grpc
 import prometheus_client
@@ -103,7 +105,8 @@ async def serve(service: Service) -> AsyncIterator[Running]:
     )
     gate = Gatekeeper(access=service.access, workload_secret=secret, verifier=verifier)
     async with AsyncExitStack() as stack:
-        server = grpc.aio.server(interceptors=[GateInterceptor(gate, frozenset(m.path for m in service.hot))], options=_OPTIONS)
+        interceptor = GateInterceptor(gate, frozenset(m.path for m in service.hot))
+        server = grpc.aio.server(interceptors=[interceptor], options=_OPTIONS)
         service.register(server)
         _add_health_and_reflection(server, service)
         address = f"{settings.host}:{settings.port}"
@@ -123,17 +126,21 @@ async def serve(service: Service) -> AsyncIterator[Running]:
                 raise RuntimeError(f"{address} can't be bound; is another process using it?") from error
             await server.start()
             front = None
-        metrics, thread = prometheus_client.start_http_server(settings.metrics_port, settings.host)
+        metrics, _ = prometheus_client.start_http_server(settings.metrics_port, settings.host)
         try:
             yield Running(port, metrics.server_port)
         finally:
+            interceptor.end_streams()
             if front is not None:
                 await front.stop(settings.shutdown_grace_s)
             await server.stop(settings.shutdown_grace_s)
-            metrics.shutdown()
-            metrics.server_close()
-            with suppress(RuntimeError):
-                thread.join()
+            # Its loop looks up twice a second; nobody has to wait for that.
+            threading.Thread(target=_close, args=(metrics,), daemon=True).start()
+
+
+def _close(metrics: WSGIServer) -> None:
+    metrics.shutdown()
+    metrics.server_close()
 
 
 def _add_health_and_reflection(server: grpc.aio.Server, service: Service) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import secrets
 import time
@@ -15,7 +16,7 @@ from protovalidate import Validator
 
 from maas_common.auth.jwt import TokenVerifier
 from maas_common.auth.principal import Access, Principal, bind_principal
-from maas_common.errors import DomainError, PermissionDeniedError, UnauthenticatedError
+from maas_common.errors import DomainError, PermissionDeniedError, UnauthenticatedError, UnavailableError
 from maas_common.grpc_errors import abort, status_code
 from maas_common.validation import check
 
@@ -72,6 +73,12 @@ class GateInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # g
         self._gate = gatekeeper
         self._guarded_elsewhere = guarded_elsewhere
         self._validator = Validator()
+        self._streams: set[asyncio.Task[Any]] = set()
+
+    def end_streams(self) -> None:
+        """End every stream in hand: they have no end of their own, and a stopping service would wait for them."""
+        for stream in self._streams:
+            stream.cancel()
 
     async def intercept_service(
         self,
@@ -84,7 +91,7 @@ class GateInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # g
         if handler is None or path in self._guarded_elsewhere:
             return handler
         metadata = {k: v for k, v in handler_call_details.invocation_metadata or () if isinstance(v, str)}
-        call = _Call(self._gate, self._validator, path, metadata)
+        call = _Call(self._gate, self._validator, path, metadata, self._streams)
         codec = (handler.request_deserializer, handler.response_serializer)
         if handler.unary_unary:
             return grpc.unary_unary_rpc_method_handler(call.unary(handler.unary_unary), *codec)
@@ -96,11 +103,14 @@ class GateInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # g
 class _Call:
     """One call on its way through the gate."""
 
-    def __init__(self, gate: Gatekeeper, validator: Validator, path: str, metadata: Mapping[str, str]) -> None:
+    def __init__(
+        self, gate: Gatekeeper, validator: Validator, path: str, metadata: Mapping[str, str], streams: set[asyncio.Task[Any]]
+    ) -> None:
         self._gate = gate
         self._validator = validator
         self._path = path
         self._metadata = metadata
+        self._streams = streams
 
     def unary(self, behavior: Any) -> Any:
         async def unary(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
@@ -116,7 +126,7 @@ class _Call:
             async with _Observed(self._path, context):
                 await self._enter()
                 check(self._validator, request)
-                await _send(behavior(request, context), context)
+                await self._send(behavior(request, context), context)
 
         return answering
 
@@ -124,7 +134,7 @@ class _Call:
         async def conversing(requests: AsyncIterator[Any], context: grpc.aio.ServicerContext[Any, Any]) -> None:
             async with _Observed(self._path, context):
                 await self._enter()
-                await _send(behavior(self._checked(requests), context), context)
+                await self._send(behavior(self._checked(requests), context), context)
 
         return conversing
 
@@ -139,14 +149,25 @@ class _Call:
             check(self._validator, request)
             yield request
 
+    async def _send(self, behavior: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        """Run a streaming behaviour of either kind: an async generator, or a coroutine that writes for itself."""
+        stream = asyncio.ensure_future(self._drain(behavior, context))
+        self._streams.add(stream)
+        try:
+            await asyncio.wait([stream])
+        finally:
+            self._streams.discard(stream)
+            stream.cancel()
+        if stream.cancelled():
+            raise UnavailableError("the service is stopping")
+        stream.result()
 
-async def _send(behavior: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
-    """Run a streaming behaviour of either kind: an async generator, or a coroutine that writes for itself."""
-    if isinstance(behavior, AsyncIterator):
-        async for response in behavior:
-            await context.write(response)
-    else:
-        await behavior
+    async def _drain(self, behavior: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        if isinstance(behavior, AsyncIterator):
+            async for response in behavior:
+                await context.write(response)
+        else:
+            await behavior
 
 
 class _Observed:
