@@ -1,0 +1,56 @@
+"""The keys service put together: settings, database, change feed, servicers."""
+
+from __future__ import annotations
+
+import grpc
+from maas.keys.v1.api_keys_pb2_grpc import add_ApiKeysServiceServicer_to_server
+from maas.keys.v1.lookup_pb2_grpc import add_KeyLookupServiceServicer_to_server
+from maas_common.auth.principal import Access
+from maas_common.clock import Clock, SystemClock
+from maas_common.logs import configure_logging
+from maas_common.readiness import Readiness
+from maas_common.server import Service, run
+from maas_common.sql import migrate, open_database
+
+from maas_keys.adapters.sql_store import MIGRATIONS, SqlKeyStore
+from maas_keys.servicers.api_keys import ApiKeysServicer
+from maas_keys.servicers.feed import DATABASE, ChangeFeed
+from maas_keys.servicers.key_lookup import KeyLookupServicer
+from maas_keys.settings import KeysSettings
+
+NAME = "keys"
+ACCESS = {
+    "maas.keys.v1.ApiKeysService": Access.USER,
+    "maas.keys.v1.KeyLookupService": Access.WORKLOAD,
+}
+
+
+def build(settings: KeysSettings, clock: Clock | None = None) -> Service:
+    """The service, its database migrated. Serves once the database answers."""
+    clock = clock or SystemClock()
+    terms = settings.terms()
+    engine = open_database(settings.database_url)
+    if settings.migrate_at_start:
+        migrate(engine, MIGRATIONS)
+    store = SqlKeyStore(engine, history=settings.history)
+    readiness = Readiness(DATABASE)
+    feed = ChangeFeed(
+        store,
+        readiness,
+        enforcement_wait_s=settings.enforcement_wait_s,
+        heartbeat_s=settings.heartbeat_s,
+        poll_s=settings.poll_s,
+    )
+
+    def register(server: grpc.aio.Server) -> None:
+        add_ApiKeysServiceServicer_to_server(ApiKeysServicer(store, feed, terms, clock), server)
+        add_KeyLookupServiceServicer_to_server(KeyLookupServicer(store, feed), server)
+
+    return Service(NAME, settings, readiness, ACCESS, register, background=[feed.follow], clock=clock)
+
+
+def main() -> None:
+    """Console script `maas-keys`."""
+    settings = KeysSettings.load("maas-keys", "Makes, lists and ends API keys, and tells the services that decide by them.")
+    configure_logging(NAME, settings.log_level, settings.log_format)  # migrating logs before the server sets it up
+    run(lambda: build(settings))

@@ -1,0 +1,25 @@
+"""What texts given by people may hold. Control characters would forge lines in logs and terminals, and databases refuse some."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from maas_common.errors import InvalidArgumentError
+
+NAME_LENGTH = 128
+_CONTROLS = {"Cc", "Zl", "Zp"}
+
+
+def check_name(field: str, text: str) -> None:
+    """One line of 1-128 characters that shows something; InvalidArgumentError otherwise."""
+    if not text.strip():
+        raise InvalidArgumentError.of(field, f"is blank; want 1-{NAME_LENGTH} characters")
+    if len(text) > NAME_LENGTH:
+        raise InvalidArgumentError.of(field, f"has {len(text)} characters; want at most {NAME_LENGTH}")
+    check_line(field, text)
+
+
+def check_line(field: str, text: str, *, allowed: str = "") -> None:
+    """No control characters but those allowed; InvalidArgumentError otherwise."""
+    if any(unicodedata.category(c) in _CONTROLS and c not in allowed for c in text):
+        raise InvalidArgumentError.of(field, "has control characters; leave them out")

@@ -1,0 +1,101 @@
+"""The log of changes as the watchers of this process follow it, and as its writers wait for them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+from maas_common.errors import UnavailableError
+from maas_common.readiness import Readiness
+from maas_common.watch import Enforced, Watcher, WatchHub
+
+from maas_keys.core.changes import Changes
+from maas_keys.ports import KeyStore
+from maas_keys.servicers.metrics import REVISION, UNCONFIRMED, WATCHERS
+
+log = structlog.get_logger(__name__)
+
+DATABASE = "database"
+"""The readiness condition that the feed keeps."""
+
+
+class ChangeFeed:
+    """Joins the store's log to those connected. Of a log that is shared with replicas, each tells its own watchers."""
+
+    def __init__(self, store: KeyStore, readiness: Readiness, *, enforcement_wait_s: float, heartbeat_s: float, poll_s: float) -> None:
+        """Know nothing until `follow` runs."""
+        self._store = store
+        self._readiness = readiness
+        self._enforcement_wait_s = enforcement_wait_s
+        self._heartbeat_s = heartbeat_s
+        self._poll_s = poll_s
+        self._hub = WatchHub()
+        self._is_stopping = False
+
+    @property
+    def revision(self) -> int:
+        """The newest revision known here."""
+        return self._hub.revision
+
+    async def follow(self) -> None:
+        """Take up what other replicas write, and whether the database answers, until cancelled; then end every watch."""
+        try:
+            while True:
+                await self._poll()
+                await asyncio.sleep(self._poll_s)
+        finally:
+            self._is_stopping = True
+            for watcher in self._hub.watchers:
+                watcher.wanted.set()
+
+    async def _poll(self) -> None:
+        try:
+            self._publish(await self._store.revision())
+        except UnavailableError as error:
+            if not self._readiness.missing:
+                log.warning("database does not answer", error=str(error.__cause__))
+            self._readiness.set(DATABASE, met=False)
+        else:
+            self._readiness.set(DATABASE, met=True)
+
+    async def enforced(self, revision: int) -> Enforced:
+        """Tell of a change that was written; return when every watcher has confirmed it, or with those that have not in time."""
+        self._publish(revision)
+        result = await self._hub.enforced(revision, self._enforcement_wait_s)
+        if not result.enforced:
+            UNCONFIRMED.inc()
+            log.warning("change not confirmed in time", revision=revision, lagging=result.lagging)
+        return result
+
+    @contextmanager
+    def join(self, name: str) -> Iterator[Watcher]:
+        """Be a watcher inside the block."""
+        with self._hub.join(name) as watcher:
+            WATCHERS.inc()
+            log.info("watcher connected", watcher=name)
+            try:
+                yield watcher
+            finally:
+                WATCHERS.dec()
+                log.info("watcher gone", watcher=name)
+
+    async def first(self, resume_after: int) -> Changes:
+        """What a watcher that knows everything up to `resume_after` has missed; a reset for one that knows nothing."""
+        return await self._store.changes(resume_after) if resume_after else Changes(await self._store.revision(), None)
+
+    async def next(self, watcher: Watcher, after: int) -> Changes:
+        """What comes after that revision, at the latest with the next heartbeat; UnavailableError when the service stops.
+
+        A heartbeat reads the log too: one sent without would vouch for what another replica may have changed.
+        """
+        if not self._is_stopping:
+            await watcher.beyond(after, self._heartbeat_s)
+        if self._is_stopping:
+            raise UnavailableError("the keys service is stopping; watch again in a moment")
+        return await self._store.changes(after)
+
+    def _publish(self, revision: int) -> None:
+        self._hub.publish(revision)
+        REVISION.set(self._hub.revision)
