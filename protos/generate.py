@@ -2,7 +2,8 @@
 
 python protos/generate.py            write gen/
 python protos/generate.py --check    exit 1 when gen/ is not what the contracts say
-python protos/generate.py --image F  write a descriptor image with comments, for buf
+python protos/generate.py --image F  write a descriptor image with comments, for buf to lint
+python protos/generate.py --baseline F  the same without comments, for buf to compare later contracts with
 """
 
 from __future__ import annotations
@@ -67,9 +68,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when gen/ is stale")
     parser.add_argument("--image", metavar="FILE", help="write only a descriptor image with comments")
+    parser.add_argument("--baseline", metavar="FILE", help="write only a descriptor image without comments")
     options = parser.parse_args()
     if options.image:
         run_protoc("--include_imports", "--include_source_info", f"--descriptor_set_out={options.image}", *CONTRACTS)
+    elif options.baseline:
+        run_protoc("--include_imports", f"--descriptor_set_out={options.baseline}", *CONTRACTS)
     elif options.check:
         with tempfile.TemporaryDirectory() as fresh:
             generate(Path(fresh))

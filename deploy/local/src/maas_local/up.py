@@ -1,0 +1,87 @@
+"""`maas-local up`: the whole suite in the foreground, until it is told to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+from types import FrameType
+
+import grpc
+from rich.console import Console
+
+from maas_local.progress import Progress
+from maas_local.settings import LocalSettings
+from maas_local.stack import Stack
+from maas_local.state import AlreadyRunningError
+from maas_local.summary import print_summary
+from maas_local.supervisor import StartError
+from maas_local.taken_ports import PortsTakenError
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_EXIT_INTERRUPTED = 130
+
+
+class ToldToStop(BaseException):
+    """Ctrl-C, SIGTERM, or the terminal was closed. Not an Exception: nothing but the outermost block may catch it."""
+
+
+def run_up(settings: LocalSettings, console: Console) -> int:
+    """Run until told to stop; the process's exit code."""
+    progress = Progress(console)
+    _raise_when_told()
+    try:
+        stack = Stack(settings, progress.report)
+        try:
+            _bring_up(stack, progress, console)
+            while True:
+                signal.pause()
+        finally:
+            _end_at_once_when_told_again()
+            progress.say("stopping …", "dim")
+            stack.stop()
+    except ToldToStop:
+        progress.say(f"stopped; its state stays in {settings.state}")
+        return 0
+    except (AlreadyRunningError, PortsTakenError, StartError, FileNotFoundError, PermissionError, ValueError) as error:
+        progress.say(str(error), "red")
+        return 1
+    except grpc.RpcError as error:
+        progress.say(f"the sample catalogue could not be created: {error.code().name}: {error.details()}", "red")
+        return 1
+
+
+def _bring_up(stack: Stack, progress: Progress, console: Console) -> None:
+    stack.start()
+    with progress.watching(stack.processes.board.states):
+        stack.wait_ready()
+    seeded = stack.seed()
+    for name in seeded.created:
+        progress.say(f"created {name}")
+    for name in seeded.moved:
+        progress.say(f"{name} follows its server to {stack.settings.model_url}")
+    for refusal in seeded.refused:
+        progress.say(f"not created: {refusal}", "yellow")
+    print_summary(console, stack.settings, stack.processes.board.states(), stack.samples())
+    progress.say(
+        f"\nSign in as admin, alice, bob or carol: .venv/bin/maas login <name>. Logs: {stack.state.logs}. Ctrl-C stops everything."
+    )
+
+
+def _raise_when_told() -> None:
+    def told(_number: int, _frame: FrameType | None) -> None:
+        # Once: what comes next is the orderly end.
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        raise ToldToStop
+
+    for number in _SIGNALS:
+        signal.signal(number, told)
+
+
+def _end_at_once_when_told_again() -> None:
+    def again(_number: int, _frame: FrameType | None) -> None:
+        # The system kills every process of ours with us.
+        os._exit(_EXIT_INTERRUPTED)
+
+    for number in _SIGNALS:
+        signal.signal(number, again)
