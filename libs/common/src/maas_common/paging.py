@@ -20,7 +20,7 @@ def after_token(token: str, kinds: tuple[type, ...]) -> tuple[str | int, ...] | 
         return None
     try:
         after = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-    except (binascii.Error, ValueError):
+    except (binascii.Error, ValueError, RecursionError):
         after = None
     if not isinstance(after, list) or [type(part) for part in after] != list(kinds):
         raise InvalidArgumentError.of("page_token", "not a token that a list call returned; leave it out for the first page")

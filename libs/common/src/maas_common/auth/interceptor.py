@@ -6,7 +6,8 @@ import asyncio
 import hmac
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from typing import Any
 
 import grpc
@@ -163,9 +164,10 @@ class _Call:
         stream.result()
 
     async def _drain(self, behavior: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
-        if isinstance(behavior, AsyncIterator):
-            async for response in behavior:
-                await context.write(response)
+        if isinstance(behavior, AsyncGenerator):
+            async with aclosing(behavior) as responses:  # one stopped while it writes ends now, not when it is collected
+                async for response in responses:
+                    await context.write(response)
         else:
             await behavior
 
