@@ -3,14 +3,21 @@ from __future__ import annotations
 import queue
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from maas_local.backoff import Backoff
 from maas_local.keeper import Event, Probe, ProcessSpec
-from maas_local.settings import free_ports
+from maas_local.parts import process_specs
+from maas_local.people import read_people
+from maas_local.secrets import SecretFiles, ensure_secrets
+from maas_local.settings import LocalSettings, free_ports
+from maas_local.state import StateFolder
 from maas_local.supervisor import Supervisor
 
+SAMPLES = Path(__file__).parents[3] / "config"
+MANAGEMENT = ("issuer", "keys")
 MakeSpec = Callable[..., ProcessSpec]
 
 
@@ -66,3 +73,28 @@ def supervise(events: Events) -> Iterator[Callable[..., Supervisor]]:
 @pytest.fixture(scope="session")
 def free_port() -> Callable[[], int]:
     return lambda: free_ports(1)[0]
+
+
+@dataclass(frozen=True)
+class RunningPart:
+    """The sign-in and the services that management talks to, for real, without Envoy and the model."""
+
+    settings: LocalSettings
+    state: StateFolder
+    secrets: SecretFiles
+
+
+@pytest.fixture(scope="session")
+def suite(tmp_path_factory) -> Iterator[RunningPart]:
+    settings = LocalSettings.on_free_ports(state=tmp_path_factory.mktemp("maas"), config=SAMPLES)
+    state = StateFolder(settings.state)
+    state.create()
+    secrets = ensure_secrets(state, [person.name for person in read_people(SAMPLES)])
+    specs = [spec for spec in process_specs(settings, state, secrets) if spec.name in MANAGEMENT]
+    supervisor = Supervisor(specs, lambda _event: None, stop_grace_s=settings.stop_grace_s)
+    supervisor.start()
+    try:
+        supervisor.wait_ready(60)
+        yield RunningPart(settings, state, secrets)
+    finally:
+        supervisor.stop()

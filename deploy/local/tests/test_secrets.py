@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from maas_common.apikey import Peppers, mint
 from maas_local.secrets import ensure_secrets, secret_files
 from maas_local.state import AlreadyRunningError, RunLock, StateFolder, write_private
 
@@ -39,7 +40,12 @@ def test_every_secret_is_made_and_no_two_are_alike(state):
     made = contents(state)
     assert set(made) == {"secrets/pepper", "secrets/workload", "secrets/issuer.pem", "people/admin.password", "people/alice.password"}
     assert len(set(made.values())) == len(made)
-    assert len(made["secrets/pepper"]) >= 43  # 256 bits in base64
+
+
+def test_the_pepper_is_one_that_keys_can_be_hashed_with(state):
+    peppers = Peppers.parse(ensure_secrets(state, PEOPLE).pepper.read_text())
+    key = mint()
+    assert peppers.matches(key.text, *peppers.hash(key.text))
 
 
 def test_nobody_else_can_read_them(state):

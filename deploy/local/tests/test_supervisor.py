@@ -106,6 +106,8 @@ def test_a_process_that_was_killed_comes_back_as_another(spec, supervise, events
 
     supervisor.kill("server")
 
+    assert is_gone(before)
+    assert pid_of(supervisor, "server") != before
     assert events.next().how == "signal SIGKILL"
     assert isinstance(events.next(), Ready)
     assert pid_of(supervisor, "server") != before

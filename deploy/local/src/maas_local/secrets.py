@@ -48,7 +48,7 @@ def ensure_secrets(state: StateFolder, people: Iterable[str]) -> SecretFiles:
     ValueError when a file is there but empty: it may have been damaged, and a new pepper would void every key.
     """
     files = secret_files(state)
-    _ensure(files.pepper, secrets.token_urlsafe)
+    _ensure(files.pepper, _new_pepper)
     _ensure(files.workload, secrets.token_urlsafe)
     _ensure(files.issuer_key, _new_issuer_key)
     for person in people:
@@ -78,6 +78,11 @@ def _create_once(path: Path, text: str) -> None:
             return
     finally:
         Path(draft).unlink()
+
+
+def _new_pepper() -> str:
+    """One line of a pepper file, `<id>:<64 hex digits>`; who rotates it puts a newer line above."""
+    return f"p1:{secrets.token_hex(32)}\n"
 
 
 def _new_issuer_key() -> str:

@@ -104,7 +104,7 @@ class Stack:
         self.wait_ready()
 
     def kill(self, name: str) -> None:
-        """End one process as a crash would; it comes back by itself."""
+        """End one process as a crash would; returns when it is gone. It comes back by itself."""
         self.processes.kill(name)
 
     def __enter__(self) -> Self:

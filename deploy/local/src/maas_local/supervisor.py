@@ -66,8 +66,10 @@ class Supervisor:
         self._end([name])
 
     def kill(self, name: str) -> None:
-        """End a process as a crash would; it is started again by itself."""
+        """End a process as a crash would; returns when it is gone. It is started again by itself."""
+        pid = self.board.states()[name].pid
         self._keepers[name].kill()
+        self.board.wait_for(lambda states: pid == 0 or states[name].pid != pid)
 
     def stop(self) -> None:
         """End everything, those first that others are not needed by; returns when all are gone."""
