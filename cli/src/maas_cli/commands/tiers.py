@@ -1,0 +1,179 @@
+"""`maas tiers`: which groups get which models and how much of them (maas.registry.v1.TiersService)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from maas_cli.client import segment
+from maas_cli.confirm import Yes, confirm
+from maas_cli.enforcement import tell
+from maas_cli.errors import UsageError
+from maas_cli.limits import LimitOptions, limits_text, parse_limits
+from maas_cli.output import Column, Format, Limit, Output, field, moment, show_list, show_one
+from maas_cli.printing import note, say
+from maas_cli.state import connect
+
+PATH = "/v1/tiers"
+PAGE_MAX = 500
+_LIMITS = Column("limits", lambda tier: limits_text(tier.get("limits")))
+_LIST = [field("name", "name"), field("level", "level"), field("groups", "groups"), _LIMITS]
+_SHOW = [
+    field("name", "name"),
+    field("display name", "displayName"),
+    field("description", "description"),
+    *_LIST[1:],
+    moment("created", "created"),
+    moment("updated", "updated"),
+    field("etag", "etag"),
+]
+_FOUND = [field("tier", "tier"), field("display name", "displayName")]
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The tier's name.")]
+Groups = Annotated[
+    list[str] | None, typer.Option("--group", help="A group whose members have this tier. Repeat for more.", show_default=False)
+]
+DisplayName = Annotated[str | None, typer.Option(help="For people.", show_default=False)]
+Description = Annotated[str | None, typer.Option(help="For people.", show_default=False)]
+Etag = Annotated[str | None, typer.Option(help="Do it only if nobody has changed the tier since it had this etag.", show_default=False)]
+
+app = typer.Typer(help="List, create, change, delete and look up tiers.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_(context: typer.Context, *, limit: Limit = None, output: Output = Format.TABLE) -> None:
+    """List tiers, lowest level first.
+
+    Examples:
+    maas tiers list
+    maas tiers list -o json | jq -r '.[].name'
+    """
+    with connect(context) as api:
+        tiers = api.every(PATH, "tiers", limit=limit, page_max=PAGE_MAX)
+    show_list(tiers, _LIST, output, empty="no tiers yet; create one: maas tiers create NAME --level 0 --group system:authenticated")
+
+
+@app.command()
+def create(  # noqa: PLR0913 - options, by name
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Lower-case letters, digits and -. It never changes.")],
+    *,
+    level: Annotated[int, typer.Option(min=0, help="Rank, unique: who is in groups of several tiers gets the one of the highest level.")],
+    group: Groups = None,
+    limit: LimitOptions = None,
+    display_name: DisplayName = None,
+    description: Description = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Create a tier. Without --limit its members may use as much as they like.
+
+    Examples:
+    maas tiers create gold --level 5 --group gold-users --limit requests=20/1m --limit total_tokens=10000/1m
+    maas tiers create internal --level 9 --group staff --group ops
+    """
+    fields = _fields(level, group, parse_limits(limit or ()), display_name, description)
+    with connect(context) as api:
+        created = api.post(PATH, {"name": name} | fields)
+    show_one(created, _SHOW, output)
+    tell(created, output)
+
+
+@app.command()
+def show(context: typer.Context, name: Name, *, output: Output = Format.TABLE) -> None:
+    """Show one tier.
+
+    Examples:
+    maas tiers show free
+    maas tiers show free -o json | jq '.limits'
+    """
+    with connect(context) as api:
+        found = api.get(_path(name))
+    show_one(found, _SHOW, output)
+
+
+@app.command()
+def update(  # noqa: PLR0913 - options, by name
+    context: typer.Context,
+    name: Name,
+    *,
+    level: Annotated[int | None, typer.Option(min=0, help="Rank, unique.", show_default=False)] = None,
+    group: Groups = None,
+    no_groups: Annotated[bool, typer.Option("--no-groups", help="Take every group away.")] = False,
+    limit: LimitOptions = None,
+    no_limits: Annotated[bool, typer.Option("--no-limits", help="Take every limit away.")] = False,
+    display_name: DisplayName = None,
+    description: Description = None,
+    etag: Etag = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Change what is given of a tier and leave the rest. --group and --limit replace the whole list.
+
+    A limit of the same metric and window keeps what was used so far. When this returns, the very next request obeys.
+
+    Examples:
+    maas tiers update free --limit requests=20/1m --limit total_tokens=4000/1m
+    maas tiers update gold --group gold-users --group beta-testers
+    maas tiers update gold --no-limits
+    """
+    if (group and no_groups) or (limit and no_limits):
+        raise UsageError("--group and --no-groups, or --limit and --no-limits, contradict each other; give one of the two")
+    changes = _fields(level, group, parse_limits(limit or ()), display_name, description)
+    emptied = [what for what, given in (("groups", no_groups), ("limits", no_limits)) if given]
+    if emptied:
+        changes["updateMask"] = ",".join(emptied)
+    if not changes:
+        raise UsageError(f"tier {name}: nothing to change; give at least one option, see maas tiers update --help")
+    with connect(context) as api:
+        updated = api.patch(_path(name), changes | ({"etag": etag} if etag else {}))
+    show_one(updated, _SHOW, output)
+    tell(updated, output)
+
+
+@app.command()
+def delete(context: typer.Context, name: Name, *, etag: Etag = None, yes: Yes = False, output: Output = Format.TABLE) -> None:
+    """Delete a tier, and say which models were published to it. The last tier can't be deleted.
+
+    Examples:
+    maas tiers delete gold
+    maas tiers delete gold --yes
+    """
+    confirm("delete", name, yes=yes)
+    with connect(context) as api:
+        deleted = api.delete(_path(name), {"etag": etag} if etag else None)
+    if output is Format.TABLE:
+        say(f"Deleted tier {name}.")
+        if deleted.get("affectedModels"):
+            note(f"no longer published to it: {', '.join(deleted['affectedModels'])}")
+    else:
+        show_one(deleted, [], output)
+    tell(deleted, output)
+
+
+@app.command()
+def lookup(
+    context: typer.Context,
+    groups: Annotated[list[str], typer.Argument(metavar="GROUP...", help="Somebody's groups.")],
+    *,
+    output: Output = Format.TABLE,
+) -> None:
+    """Say which tier somebody in these groups has: the one of the highest level. Exit code 4 when there is none.
+
+    Examples:
+    maas tiers lookup premium-users system:authenticated
+    maas tiers lookup staff -o json | jq -r .tier
+    """
+    with connect(context) as api:
+        found = api.post(f"{PATH}/lookup", {"groups": groups})
+    show_one(found, _FOUND, output)
+
+
+def _path(name: str) -> str:
+    return f"{PATH}/{segment(name)}"
+
+
+def _fields(
+    level: int | None, groups: list[str] | None, limits: list[dict[str, str]], display_name: str | None, description: str | None
+) -> dict[str, Any]:
+    given = {"level": level, "groups": groups, "limits": limits or None, "displayName": display_name, "description": description}
+    return {name: value for name, value in given.items() if value is not None}
