@@ -129,14 +129,14 @@ def test_a_process_starts_only_once_what_it_needs_is_ready(spec, supervise, tmp_
 
 def test_waiting_ends_with_the_reason_when_a_process_dies_again_and_again(spec, supervise):
     supervisor = supervise(spec("good", FOREVER), spec("bad", "raise SystemExit('no such setting')", probe=lambda: "never"))
-    with pytest.raises(StartError, match=r"^bad: restarting exit code 1: no such setting \(log: .*bad\.log\)$"):
+    with pytest.raises(StartError, match=r"\n  bad: restarting exit code 1: no such setting \(log: .*bad\.log\)$"):
         supervisor.wait_ready(30)
 
 
 def test_waiting_ends_with_what_is_missing_when_the_time_is_over(spec, supervise):
     supervisor = supervise(spec("late", FOREVER, probe=lambda: "the catalogue"))
     supervisor.board.wait_for(lambda states: bool(states["late"].detail), 30)
-    with pytest.raises(StartError, match=r"^late: starting the catalogue \(log: "):
+    with pytest.raises(StartError, match=r"\n  late: starting the catalogue \(log: "):
         supervisor.wait_ready(0)
 
 

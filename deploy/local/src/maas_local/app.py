@@ -18,7 +18,12 @@ def _settings_help() -> str:
 
 
 cli = typer.Typer(
-    help=__doc__, epilog=_settings_help(), no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+    help="Run the whole suite on this machine: gateway, services, a real model, a local sign-in.",
+    epilog=_settings_help(),
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
 )
 
 

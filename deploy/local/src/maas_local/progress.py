@@ -28,13 +28,17 @@ class Progress:
         if isinstance(event, Ready):
             self.say(f"{event.name}: ready after {event.after_s:.1f} s", "green")
             return
-        self.say(f"{event.name}: died with {event.how}; starts again in {event.retry_in_s:g} s. Its last lines ({event.log}):", "red")
-        for line in event.last_lines or ("(it printed nothing)",):
-            self.say(f"  │ {line}", "dim")
+        said = event.last_lines or ("(it printed nothing)",)
+        head = f"{event.name}: died with {event.how}; starts again in {event.retry_in_s:g} s. Its last lines ({event.log}):"
+        # In one piece, so that two processes that die together can be told apart.
+        self._print(Text.assemble((head, "red"), *((f"\n  │ {line}", "dim") for line in said)))
 
     def say(self, line: str, style: str = "") -> None:
         """A line as it is: never wrapped, nothing in it taken for markup."""
-        self._console.print(Text(line, style), soft_wrap=True)
+        self._print(Text(line, style))
+
+    def _print(self, text: Text) -> None:
+        self._console.print(text, soft_wrap=True)
 
     @contextmanager
     def watching(self, states: Callable[[], States]) -> Iterator[None]:

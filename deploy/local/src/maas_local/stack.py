@@ -61,6 +61,7 @@ class Stack:
         self.state.create()
         self._held.enter_context(RunLock(self.state.root))
         check_ports(self.settings.ports())
+        self.state.put_old_logs_aside()
         ensure_secrets(self.state, self.people)
         write_gateway(self.settings, self.state, self._secrets)
         self._held.callback(self.processes.stop)

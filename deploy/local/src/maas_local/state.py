@@ -61,6 +61,11 @@ class StateFolder:
         """A process's log."""
         return self.logs / f"{process}.log"
 
+    def put_old_logs_aside(self) -> None:
+        """Logs are those of one run; those of the run before stay beside them as `<name>.log.1`."""
+        for log in self.logs.glob("*.log"):
+            log.replace(log.with_name(f"{log.name}.1"))
+
     def create(self) -> None:
         """Make what is missing and close to others what is there."""
         for folder in (self.root, self.secrets, self.people, self.logs):
