@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import queue
+import select
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,7 +19,7 @@ from maas_local.state import StateFolder
 from maas_local.supervisor import Supervisor
 
 SAMPLES = Path(__file__).parents[3] / "config"
-MANAGEMENT = ("issuer", "keys")
+MANAGEMENT = ("issuer", "keys", "registry")
 MakeSpec = Callable[..., ProcessSpec]
 
 
@@ -85,16 +87,44 @@ class RunningPart:
 
 
 @pytest.fixture(scope="session")
-def suite(tmp_path_factory) -> Iterator[RunningPart]:
-    settings = LocalSettings.on_free_ports(state=tmp_path_factory.mktemp("maas"), config=SAMPLES)
-    state = StateFolder(settings.state)
-    state.create()
-    secrets = ensure_secrets(state, [person.name for person in read_people(SAMPLES)])
-    specs = [spec for spec in process_specs(settings, state, secrets) if spec.name in MANAGEMENT]
-    supervisor = Supervisor(specs, lambda _event: None, stop_grace_s=settings.stop_grace_s)
-    supervisor.start()
-    try:
+def run_management(tmp_path_factory) -> Iterator[Callable[[], RunningPart]]:
+    """Starts them with a state folder and ports of their own, and returns once they are ready."""
+    started: list[Supervisor] = []
+
+    def run() -> RunningPart:
+        settings = LocalSettings.on_free_ports(state=tmp_path_factory.mktemp("maas"), config=SAMPLES)
+        state = StateFolder(settings.state)
+        state.create()
+        secrets = ensure_secrets(state, [person.name for person in read_people(SAMPLES)])
+        specs = [spec for spec in process_specs(settings, state, secrets) if spec.name in MANAGEMENT]
+        supervisor = Supervisor(specs, lambda _event: None, stop_grace_s=settings.stop_grace_s)
+        started.append(supervisor)
+        supervisor.start()
         supervisor.wait_ready(60)
-        yield RunningPart(settings, state, secrets)
-    finally:
+        return RunningPart(settings, state, secrets)
+
+    yield run
+    for supervisor in started:
         supervisor.stop()
+
+
+@pytest.fixture(scope="session")
+def suite(run_management) -> RunningPart:
+    return run_management()
+
+
+@pytest.fixture(scope="session")
+def wait_until_gone() -> Callable[[int], bool]:
+    """Whether a process ends within half a minute; nothing is asked of it."""
+
+    def wait(pid: int) -> bool:
+        try:
+            descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:
+            return True
+        try:
+            return bool(select.select([descriptor], [], [], 30)[0])
+        finally:
+            os.close(descriptor)
+
+    return wait

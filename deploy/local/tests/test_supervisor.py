@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import os
-import select
 import subprocess
 import sys
 from pathlib import Path
@@ -34,18 +32,6 @@ supervisor.wait_ready(60)
 print("ready", flush=True)
 signal.pause()
 """
-
-
-def wait_until_gone(pid: int) -> bool:
-    """Whether the process ends within half a minute; nothing is asked of it."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([descriptor], [], [], 30)[0])
-    finally:
-        os.close(descriptor)
 
 
 def is_gone(pid: int) -> bool:
@@ -140,7 +126,7 @@ def test_waiting_ends_with_what_is_missing_when_the_time_is_over(spec, supervise
         supervisor.wait_ready(0)
 
 
-def test_stop_ends_the_processes_and_what_they_started(spec, supervise, tmp_path):
+def test_stop_ends_the_processes_and_what_they_started(spec, supervise, tmp_path, wait_until_gone):
     supervisor = supervise(spec("parent", WITH_CHILD), spec("other", FOREVER))
     supervisor.wait_ready(30)
     pids = [pid_of(supervisor, "parent"), pid_of(supervisor, "other")]
@@ -201,7 +187,7 @@ def test_stop_ends_a_wait_for_what_never_becomes_ready(spec, supervise):
     assert {state.phase for state in supervisor.board.states().values()} == {Phase.STOPPED}
 
 
-def test_nothing_outlives_a_supervisor_that_is_killed(tmp_path):
+def test_nothing_outlives_a_supervisor_that_is_killed(tmp_path, wait_until_gone):
     with subprocess.Popen([sys.executable, "-c", A_SUPERVISOR, str(tmp_path)], stdout=subprocess.PIPE, text=True) as supervisor:
         assert supervisor.stdout.readline() == "ready\n"
         pids = [int((tmp_path / name).read_text()) for name in ("one", "two")]

@@ -63,6 +63,8 @@ def _parameters(weights: Path, port: int) -> xllamacpp.CommonParams:
     parameters.port = port
     parameters.n_parallel = _SLOTS
     parameters.n_ctx = _SLOTS * _CONTEXT_PER_SLOT
-    parameters.cpuparams.n_threads = min(len(os.sched_getaffinity(0)), _MOST_THREADS)
+    # llama.cpp's threads spin while they wait for each other: one that has to share its core with the gateway stalls them all.
+    spare = len(os.sched_getaffinity(0)) - 1
+    parameters.cpuparams.n_threads = max(1, min(spare, _MOST_THREADS))
     parameters.ui = False
     return parameters
