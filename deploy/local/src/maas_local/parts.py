@@ -75,9 +75,10 @@ def service_environment(name: str, settings: LocalSettings, state: StateFolder, 
             "KEYS_ADDRESS": settings.grpc_address("keys"),
             "REGISTRY_ADDRESS": settings.grpc_address("registry"),
         },
+        "ratelimit": {"STATE_DIR": str(state.root / "ratelimit")},
     }
     prefix = f"MAAS_{name.upper()}_"
-    return {f"{prefix}{key}": value for key, value in (given | own.get(name, {})).items()}
+    return {f"{prefix}{key}": value for key, value in (given | own[name]).items()}
 
 
 def _sqlite(path: Path) -> str:
