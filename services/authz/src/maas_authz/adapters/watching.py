@@ -1,0 +1,91 @@
+"""Follows a log over a bidi stream: start after the last revision applied, apply, only then confirm; for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import grpc
+import structlog
+from maas_common.auth.interceptor import WORKLOAD_HEADER
+
+from maas_authz.core.confirmation import Confirmation
+from maas_authz.metrics import WATCH_INTERRUPTIONS
+
+log = structlog.get_logger(__name__)
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+
+_FIRST_PAUSE_S = 0.05
+_LONGEST_PAUSE_S = 2.0
+_DOUBLINGS = 6
+
+
+class OutOfStepError(Exception):
+    """The other side sent what can't follow what it sent before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch(Generic[Request, Response]):
+    """One kind of watch. `apply` gets every message, in order, on the event loop, and leaves its revision in `confirmation`."""
+
+    name: str
+    open: Callable[..., grpc.aio.StreamStreamCall[Request, Response]]
+    start: Callable[[int], Request]
+    ack: Callable[[int], Request]
+    apply: Callable[[Response], None]
+    confirmation: Confirmation
+
+
+def connect(address: str) -> grpc.aio.Channel:
+    """A channel that notices a peer that is gone without a word, and tries again soon."""
+    return grpc.aio.insecure_channel(
+        address,
+        options=[
+            ("grpc.keepalive_time_ms", 10_000),
+            ("grpc.keepalive_timeout_ms", 5_000),
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.max_pings_without_data", 0),
+            ("grpc.initial_reconnect_backoff_ms", 50),
+            ("grpc.min_reconnect_backoff_ms", 1_000),
+            ("grpc.max_reconnect_backoff_ms", 2_000),
+            ("grpc.enable_http_proxy", 0),
+        ],
+    )
+
+
+async def follow(watch: Watch[Any, Any], workload_secret: str) -> None:
+    """Follow until cancelled. A stream that ends is opened again, after a pause that grows while nothing arrives."""
+    failures = 0
+    while True:
+        before = watch.confirmation.at
+        try:
+            reason = await _converse(watch, workload_secret)
+        except grpc.aio.AioRpcError as error:
+            reason = f"{error.code().name}: {error.details()}"
+        except OutOfStepError as error:
+            reason = str(error)
+        failures = 0 if watch.confirmation.at != before else min(failures + 1, _DOUBLINGS)
+        pause_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**failures) * random.uniform(0.5, 1)  # noqa: S311 - jitter
+        WATCH_INTERRUPTIONS.labels(watch.name).inc()
+        log.warning("watch interrupted", watch=watch.name, reason=reason, revision=watch.confirmation.revision, pause_s=round(pause_s, 3))
+        await asyncio.sleep(pause_s)
+
+
+async def _converse(watch: Watch[Any, Any], workload_secret: str) -> str:
+    """One stream; returns why it ended, or raises AioRpcError with that."""
+    call = watch.open(metadata=((WORKLOAD_HEADER, workload_secret),))
+    try:
+        await call.write(watch.start(watch.confirmation.revision))
+        async for message in call:
+            watch.apply(message)
+            await call.write(watch.ack(message.revision))
+    except asyncio.InvalidStateError:
+        return "the stream ended before a confirmation"
+    finally:
+        call.cancel()
+    return "the stream ended"

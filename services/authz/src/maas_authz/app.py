@@ -1,0 +1,93 @@
+"""The composition root: settings → adapters → servicers → server. The only file that knows everything."""
+
+from __future__ import annotations
+
+import os
+import socket
+from functools import partial
+
+import grpc
+from maas.authz.v1 import authz_pb2_grpc
+from maas_common.auth.principal import Access
+from maas_common.clock import Clock, SystemClock
+from maas_common.readiness import Readiness
+from maas_common.server import Service, run
+
+from maas_authz.adapters.catalogue_watch import CatalogueMirror, catalogue_watch
+from maas_authz.adapters.key_cache import KeyCache
+from maas_authz.adapters.key_directory import KeyDirectory
+from maas_authz.adapters.key_lookup import GrpcKeyLookup
+from maas_authz.adapters.key_watch import key_watch
+from maas_authz.adapters.watching import connect, follow
+from maas_authz.core.budget import TokenBucket
+from maas_authz.core.confirmation import Confirmation
+from maas_authz.metrics import show_watch
+from maas_authz.servicers.check import Check
+from maas_authz.servicers.explain import AuthzServicer
+from maas_authz.settings import AuthzSettings
+
+_MAX_HOST = 64
+"""Of a host's name in a watcher's name, which is 128 characters at most."""
+
+
+def main() -> None:
+    """Run authz until told to stop."""
+    settings = AuthzSettings.load("maas-authz", "Answers Envoy's ext_authz: who is calling, may they, and which limits apply.")
+    run(lambda: build(settings, keys=connect(settings.keys_address), registry=connect(settings.registry_address)))
+
+
+def build(settings: AuthzSettings, *, keys: grpc.aio.Channel, registry: grpc.aio.Channel, clock: Clock | None = None) -> Service:
+    """The service, deciding by what it follows over the two channels."""
+    clock = clock or SystemClock()
+    secret = settings.workload_secret().get_secret_value()
+    watcher = f"authz-{socket.gethostname()[:_MAX_HOST]}-{os.getpid()}-{settings.port}"
+    readiness = Readiness("catalogue", "keys")
+
+    of_keys, of_catalogue = Confirmation(settings.stale_after_s), Confirmation(settings.stale_after_s)
+    show_watch("keys", of_keys, clock)
+    show_watch("catalogue", of_catalogue, clock)
+
+    directory = KeyDirectory(
+        lookup=GrpcKeyLookup(keys, workload_secret=secret, timeout_s=settings.key_lookup_timeout_s),
+        cache=KeyCache(
+            size=settings.key_cache_size,
+            unknown_size=settings.unknown_key_cache_size,
+            unknown_ttl_s=settings.unknown_key_ttl_s,
+            clock=clock,
+        ),
+        confirmation=of_keys,
+        peppers=settings.peppers(),
+        prefix=settings.key_prefix,
+        budget=TokenBucket(burst=settings.unknown_key_lookups_burst, per_s=settings.unknown_key_lookups_per_s),
+        clock=clock,
+    )
+    mirror = CatalogueMirror(of_catalogue, clock)
+    watches = (
+        key_watch(
+            keys,
+            watcher=watcher,
+            directory=directory,
+            confirmation=of_keys,
+            clock=clock,
+            confirmed=partial(readiness.set, "keys", met=True),
+        ),
+        catalogue_watch(
+            registry,
+            watcher=watcher,
+            mirror=mirror,
+            confirmation=of_catalogue,
+            applied=partial(readiness.set, "catalogue", met=True),
+        ),
+    )
+    explain = AuthzServicer(directory, mirror, clock)
+    return Service(
+        name="authz",
+        settings=settings,
+        readiness=readiness,
+        access={"maas.authz.v1.AuthzService/Explain": Access.USER},
+        register=partial(authz_pb2_grpc.add_AuthzServiceServicer_to_server, explain),
+        hot=[Check(directory, mirror, log_decisions=settings.log_level == "debug").hot_method()],
+        engine=settings.engine,
+        background=[partial(follow, watch, secret) for watch in watches],
+        clock=clock,
+    )

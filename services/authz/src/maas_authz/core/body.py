@@ -1,0 +1,66 @@
+"""What the gateway read of a request's body: strings, handed over as the metadata `maas.request`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from maas_common.limits import MAX_AMOUNT
+
+from maas_authz.core.keys import NONE
+from maas_authz.core.refusals import BODY_NOT_READ, Refusal, invalid_request
+from maas_authz.core.target import Endpoint
+
+_CAPS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+_MAX_DIGITS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The facts that decide. `size` in bytes and `max_out` in tokens are decimal, `max_out` NONE when there is no cap."""
+
+    model: str | None
+    size: str
+    max_out: str
+    add_usage: bool
+    """Whether the gateway has to ask the model for the usage of a stream, because the client did not."""
+
+
+def read_body(facts: Mapping[str, str], endpoint: Endpoint) -> Body | Refusal:
+    """The facts, or why the body can't be judged."""
+    size = facts.get("bytes")
+    if size is None:
+        return _unread(facts)
+    max_out = NONE
+    for name in _CAPS:
+        if name in facts:
+            cap, n = _count(facts[name]), _count(facts.get("n", "1"))
+            if cap is None or n is None:
+                return invalid_request(f"{name} and n must be whole numbers, 0 or more")
+            max_out = str(min(cap * max(n, 1), MAX_AMOUNT))
+            break
+    add_usage = facts.get("stream") == "true" and endpoint.streams_usage_if_asked and not _includes_usage(facts.get("stream_options"))
+    return Body(facts.get("model"), size, max_out, add_usage)
+
+
+def _unread(facts: Mapping[str, str]) -> Refusal:
+    if "malformed" in facts:
+        return invalid_request(f"The request can't be read: {facts['malformed']}")
+    if "content_type" in facts:
+        return invalid_request(f"content-type is {facts['content_type']}; send application/json", 415)
+    return BODY_NOT_READ
+
+
+def _count(text: str) -> int | None:
+    return int(text) if text.isdecimal() and text.isascii() and len(text) <= _MAX_DIGITS else None
+
+
+def _includes_usage(options: str | None) -> bool:
+    if options is None:
+        return False
+    try:
+        parsed = json.loads(options)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(parsed, dict) and parsed.get("include_usage") is True

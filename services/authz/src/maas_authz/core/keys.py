@@ -1,0 +1,37 @@
+"""API keys as decisions know them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from maas_authz.core.refusals import INVALID_KEY, Refusal
+
+NONE = "-"
+"""Stands for "none" in what Envoy is told: an empty string counts as absent there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is counted and by which groups: `user` is `<issuer>|<subject>`, `key_id` NONE for somebody without a key."""
+
+    tenant: str
+    user: str
+    groups: tuple[str, ...]
+    key_id: str = NONE
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """A key without its secret. `hashes` are pairs of pepper id and HMAC, any one of which a presented key must match."""
+
+    caller: Caller
+    username: str
+    name: str
+    is_active: bool
+    expires_at: int
+    hashes: tuple[tuple[str, bytes], ...] = field(repr=False)
+
+
+def refusal_of(record: KeyRecord, now: float) -> Refusal | None:
+    """Why the key is not good at that Unix time; None when it is."""
+    return None if record.is_active and now < record.expires_at else INVALID_KEY

@@ -1,0 +1,88 @@
+"""envoy.service.auth.v3.Authorization/Check: one request decided."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any
+
+import structlog
+from envoy.service.auth.v3 import attribute_context_pb2, external_auth_pb2
+from google.protobuf.message import DecodeError
+from maas_common.errors import InvalidArgumentError
+from maas_common.hot import HotMethod
+
+from maas_authz import metrics
+from maas_authz.core.credential import presented_key
+from maas_authz.core.decision import Admitted, Decision, Listed, Request, decide
+from maas_authz.core.keys import KeyRecord
+from maas_authz.core.refusals import INVALID_KEY, Refusal
+from maas_authz.ports import Catalogues, Keys
+from maas_authz.servicers import answers
+
+log = structlog.get_logger(__name__)
+
+_PATH = "/envoy.service.auth.v3.Authorization/Check"
+_FACTS = "maas.request"
+
+
+class Check:
+    """Answers at once when the key is known, else with a coroutine. Keeps nothing of a request."""
+
+    def __init__(self, keys: Keys, catalogues: Catalogues, *, log_decisions: bool) -> None:
+        """`log_decisions`: one line at debug level for each; without it not even the call is made."""
+        self._keys = keys
+        self._catalogues = catalogues
+        self._log_decisions = log_decisions
+
+    def hot_method(self) -> HotMethod:
+        """This method, for either engine. An answer that nobody waits for any more undoes itself."""
+        return HotMethod(_PATH, self.handle, undelivered=lambda _request: None)
+
+    def handle(self, payload: bytes) -> bytes | Coroutine[Any, Any, bytes]:
+        """CheckRequest to CheckResponse; InvalidArgumentError when it is no CheckRequest."""
+        try:
+            attributes = external_auth_pb2.CheckRequest.FromString(payload).attributes
+        except DecodeError:
+            raise InvalidArgumentError("want an envoy.service.auth.v3.CheckRequest") from None
+        presented = presented_key(attributes.request.http.headers)
+        found = INVALID_KEY if presented is None else self._keys.known(presented)
+        if found is None:
+            return self._after_lookup(presented or "", attributes)
+        return self._answer(found, attributes)
+
+    async def _after_lookup(self, presented: str, attributes: attribute_context_pb2.AttributeContext) -> bytes:
+        return self._answer(await self._keys.find(presented), attributes)
+
+    def _answer(self, found: KeyRecord | Refusal, attributes: attribute_context_pb2.AttributeContext) -> bytes:
+        if isinstance(found, Refusal):
+            decision: Decision = found
+        else:
+            http = attributes.request.http
+            request = Request(http.method, http.path, _facts(attributes))
+            decision = decide(found.caller, request, self._catalogues.current())
+        if self._log_decisions:
+            _log(decision)
+        if isinstance(decision, Admitted):
+            metrics.DECISIONS[200].inc()
+            return answers.admission(decision)
+        if isinstance(decision, Listed):
+            metrics.DECISIONS[200].inc()
+            return answers.listing(decision)
+        metrics.DECISIONS[decision.code].inc()
+        return answers.refusal(decision)
+
+
+def _facts(attributes: attribute_context_pb2.AttributeContext) -> dict[str, str]:
+    metadata = attributes.metadata_context.filter_metadata
+    if _FACTS not in metadata:
+        return {}
+    return {name: value.string_value for name, value in metadata[_FACTS].fields.items()}
+
+
+def _log(decision: Decision) -> None:
+    if isinstance(decision, Refusal):
+        log.debug("request refused", code=decision.code, message=decision.message)
+    elif isinstance(decision, Listed):
+        log.debug("models listed", key_id=decision.caller.key_id, tier=decision.tier.name)
+    else:
+        log.debug("request admitted", key_id=decision.caller.key_id, tier=decision.tier.name, model=decision.model.id)

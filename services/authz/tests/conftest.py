@@ -1,0 +1,270 @@
+"""A running authz between two peers that do as they are told: what a real one does only when things go wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import grpc
+import pytest
+from envoy.service.auth.v3 import external_auth_pb2
+from maas.authz.v1 import authz_pb2_grpc
+from maas.keys.v1 import lookup_pb2, lookup_pb2_grpc
+from maas.registry.v1 import catalog_pb2, catalog_pb2_grpc, models_pb2, tiers_pb2
+from maas_common.apikey import Minted, Peppers, mint
+from maas_common.server import serve
+from maas_common.testing import WORKLOAD, WORKLOAD_SECRET, FakeClock, Issuer, issuer
+
+from maas_authz.adapters.watching import connect
+from maas_authz.app import build
+from maas_authz.settings import AuthzSettings
+
+CHECK = "/envoy.service.auth.v3.Authorization/Check"
+PEPPER_LINE = "2026:" + "ab" * 32
+PEPPERS = Peppers.parse(PEPPER_LINE)
+PATIENCE_S = 20
+
+
+class Feed:
+    """The server's side of one kind of watch: what it was told, and what it shall say."""
+
+    def __init__(self, answer) -> None:
+        self._answer = answer
+        self._streams: list[asyncio.Queue] = []
+        self._news = asyncio.Event()
+        self.starts: list[tuple[str, int]] = []
+        self.acks: list[int] = []
+        self.on_start: list = []  # what a stream is greeted with
+
+    async def serve(self, requests, context) -> AsyncIterator:
+        assert ("x-maas-workload", WORKLOAD_SECRET) in [tuple(pair) for pair in context.invocation_metadata()]
+        queue: asyncio.Queue = asyncio.Queue()
+        first = await anext(aiter(requests))
+        self.starts.append((first.start.watcher, first.start.resume_after))
+        for message in self.on_start:
+            queue.put_nowait(message)
+        self._streams.append(queue)
+        self._wake()
+        reading = asyncio.ensure_future(self._read(requests))
+        try:
+            while (message := await queue.get()) is not None:
+                yield message
+        finally:
+            self._streams.remove(queue)
+            reading.cancel()
+            self._wake()
+
+    async def _read(self, requests) -> None:
+        async for request in requests:
+            self.acks.append(request.ack)
+            self._wake()
+
+    def say(self, revision: int, **message) -> None:
+        for stream in self._streams:
+            stream.put_nowait(self._answer(revision=revision, **message))
+
+    def hang_up(self) -> None:
+        for stream in self._streams:
+            stream.put_nowait(None)
+
+    async def until(self, condition) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while not condition():
+                self._news.clear()
+                await self._news.wait()
+
+    async def applied(self, revision: int) -> None:
+        """authz has confirmed that revision as its last word."""
+        await self.until(lambda: self.acks and self.acks[-1] == revision)
+
+    def _wake(self) -> None:
+        self._news.set()
+
+
+class ScriptedKeys(lookup_pb2_grpc.KeyLookupServiceServicer):
+    """Answers look-ups from `records`, each held back while `gate` is closed."""
+
+    def __init__(self) -> None:
+        self.feed = Feed(lookup_pb2.WatchKeysResponse)
+        self.feed.on_start = [lookup_pb2.WatchKeysResponse(revision=1, reset={})]
+        self.records: dict[str, lookup_pb2.KeyRecord] = {}
+        self.revision = 1
+        self.lookups: list[str] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.asked = asyncio.Event()
+        self.failing = False
+
+    async def LookupApiKey(self, request, context):
+        answer = lookup_pb2.LookupApiKeyResponse(record=self.records.get(request.id), revision=self.revision)
+        self.lookups.append(request.id)
+        self.asked.set()
+        await self.gate.wait()
+        if self.failing:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "told to fail")
+        return answer
+
+    async def WatchKeys(self, request_iterator, context):
+        async for message in self.feed.serve(request_iterator, context):
+            yield message
+
+
+class ScriptedRegistry(catalog_pb2_grpc.CatalogServiceServicer):
+    """Greets with the snapshot given."""
+
+    def __init__(self, snapshot: catalog_pb2.CatalogSnapshot) -> None:
+        self.feed = Feed(catalog_pb2.WatchCatalogResponse)
+        self.feed.on_start = [catalog_pb2.WatchCatalogResponse(revision=1, snapshot=snapshot)]
+
+    async def WatchCatalog(self, request_iterator, context):
+        async for message in self.feed.serve(request_iterator, context):
+            yield message
+
+
+def minute(metric: str, amount: int) -> dict:
+    return {"id": f"{metric.replace('_', '-')}-1m", "metric": metric, "amount": amount, "window": "1m", "per": "user"}
+
+
+SNAPSHOT = catalog_pb2.CatalogSnapshot(
+    tiers=[
+        tiers_pb2.Tier(
+            name="free", level=0, groups=["system:authenticated"], limits=[minute("requests", 10), minute("total_tokens", 2000)]
+        ),
+        tiers_pb2.Tier(name="premium", level=1, groups=["premium-users"], limits=[minute("requests", 60)]),
+    ],
+    models=[
+        models_pb2.Model(id="small", url="http://127.0.0.1:8090/v1", upstream_name="Small-135M", published_to="all"),
+        models_pb2.Model(id="pro", url="https://models.example.org/openai/v1/", published_to="tiers", tiers=["premium"]),
+        models_pb2.Model(id="draft", url="http://127.0.0.1:8090/v1", published_to="nobody"),
+    ],
+)
+
+
+class World:
+    """authz, its peers, and somebody who asks."""
+
+    def __init__(self, keys: ScriptedKeys, registry: ScriptedRegistry, clock: FakeClock, people: Issuer) -> None:
+        self.keys = keys
+        self.registry = registry
+        self.clock = clock
+        self.people = people
+        self.service = None
+        self.channel = None
+        self.servers: dict[str, grpc.aio.Server] = {}
+
+    def mint(self, *, user: str = "alice", groups: tuple[str, ...] = (), status: str = "active", expires_in: float = 3600) -> Minted:
+        """A key that the keys service knows."""
+        minted = mint()
+        pepper_id, digest = PEPPERS.hash(minted.text)
+        self.keys.records[minted.id] = lookup_pb2.KeyRecord(
+            id=minted.id,
+            tenant="default",
+            username=user,
+            user=f"{self.people.url}|{user}",
+            groups=[*groups, "system:authenticated"],
+            status=status,
+            expires_at=int(self.clock.now() + expires_in),
+            hashes=[{"pepper_id": pepper_id, "hmac_sha256": digest}],
+            name=f"{user}'s key",
+        )
+        return minted
+
+    def ask(
+        self, key: str = "", *, method: str = "POST", path: str = "/v1/chat/completions", headers: dict | None = None, **facts: str | None
+    ):
+        """A Check on its way, as Envoy asks it. A fact that is None is left out."""
+        request = external_auth_pb2.CheckRequest()
+        http = request.attributes.request.http
+        http.method, http.path = method, path
+        http.headers.update({"authorization": f"Bearer {key}"} if key else {})
+        http.headers.update(headers or {})
+        if method == "POST":
+            facts = {"bytes": "2", "model": "small"} | facts
+        for name, value in ((name, value) for name, value in facts.items() if value is not None):
+            request.attributes.metadata_context.filter_metadata["maas.request"].fields[name].string_value = value
+        check = self.channel.unary_unary(
+            CHECK,
+            request_serializer=external_auth_pb2.CheckRequest.SerializeToString,
+            response_deserializer=external_auth_pb2.CheckResponse.FromString,
+        )
+        return check(request, metadata=WORKLOAD)
+
+    async def status(self, key: str = "", **request) -> int:
+        """The HTTP status that a request would get."""
+        return status_of(await self.ask(key, **request))
+
+    async def stop(self, peer: str) -> None:
+        await self.servers[peer].stop(0)
+
+
+def status_of(response: external_auth_pb2.CheckResponse) -> int:
+    return 200 if response.HasField("ok_response") else response.denied_response.status.code
+
+
+async def serve_peer(servicer, port: int = 0) -> tuple[grpc.aio.Server, int]:
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    if isinstance(servicer, ScriptedKeys):
+        lookup_pb2_grpc.add_KeyLookupServiceServicer_to_server(servicer, server)
+    else:
+        catalog_pb2_grpc.add_CatalogServiceServicer_to_server(servicer, server)
+    port = server.add_insecure_port(f"127.0.0.1:{port}")
+    await server.start()
+    return server, port
+
+
+@asynccontextmanager
+async def world_of(engine: str, people: Issuer, folder, *, ready: bool = True, greet: bool = True, **settings) -> AsyncIterator[World]:
+    secret, pepper = folder / "workload", folder / "pepper"
+    secret.write_text(WORKLOAD_SECRET)
+    pepper.write_text(PEPPER_LINE)
+    keys, registry = ScriptedKeys(), ScriptedRegistry(SNAPSHOT)
+    if not greet:
+        keys.feed.on_start, registry.feed.on_start = [], []
+    world = World(keys, registry, FakeClock(time.time()), people)
+    async with AsyncExitStack() as stack:
+        ports = {}
+        for name, servicer in (("keys", keys), ("registry", registry)):
+            world.servers[name], ports[name] = await serve_peer(servicer)
+            stack.push_async_callback(world.servers[name].stop, 0)
+        of_keys, of_registry = [await stack.enter_async_context(connect(f"127.0.0.1:{ports[name]}")) for name in ("keys", "registry")]
+        given = {"port": 0, "metrics_port": 0, "workload_secret_file": secret, "pepper_file": pepper, "oidc_issuer": people.url}
+        chosen = AuthzSettings(**given | {"engine": engine} | settings)
+        world.service = build(chosen, keys=of_keys, registry=of_registry, clock=world.clock)
+        running = await stack.enter_async_context(serve(world.service))
+        following = [asyncio.ensure_future(each()) for each in world.service.background]
+        stack.callback(lambda: [task.cancel() for task in following])
+        world.channel = await stack.enter_async_context(grpc.aio.insecure_channel(f"127.0.0.1:{running.port}"))
+        world.explain = authz_pb2_grpc.AuthzServiceStub(world.channel).Explain
+        world.metrics_port = running.metrics_port
+        world.ports = ports
+        if ready:
+            async with asyncio.timeout(PATIENCE_S):
+                await world.service.readiness.wait()
+        yield world
+
+
+@pytest.fixture(scope="session")
+def people() -> Iterator[Issuer]:
+    with issuer() as running:
+        yield running
+
+
+@pytest.fixture(params=["native", "grpcio"])
+def engine(request):
+    return request.param
+
+
+@pytest.fixture
+def in_world(engine, people, tmp_path):
+    """Runs a scenario against authz on each engine."""
+
+    def run(scenario, **settings) -> None:
+        async def main() -> None:
+            async with world_of(engine, people, tmp_path, **settings) as world:
+                await scenario(world)
+
+        asyncio.run(main())
+
+    return run
