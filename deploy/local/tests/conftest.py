@@ -19,7 +19,6 @@ from maas_local.state import StateFolder
 from maas_local.supervisor import Supervisor
 
 SAMPLES = Path(__file__).parents[3] / "config"
-MANAGEMENT = ("issuer", "keys", "registry")
 MakeSpec = Callable[..., ProcessSpec]
 
 
@@ -87,16 +86,16 @@ class RunningPart:
 
 
 @pytest.fixture(scope="session")
-def run_management(tmp_path_factory) -> Iterator[Callable[[], RunningPart]]:
-    """Starts them with a state folder and ports of their own, and returns once they are ready."""
+def run_management(tmp_path_factory) -> Iterator[Callable[..., RunningPart]]:
+    """Starts those named with a state folder and ports of their own, and returns once they are ready."""
     started: list[Supervisor] = []
 
-    def run() -> RunningPart:
+    def run(*names: str) -> RunningPart:
         settings = LocalSettings.on_free_ports(state=tmp_path_factory.mktemp("maas"), config=SAMPLES)
         state = StateFolder(settings.state)
         state.create()
         secrets = ensure_secrets(state, [person.name for person in read_people(SAMPLES)])
-        specs = [spec for spec in process_specs(settings, state, secrets) if spec.name in MANAGEMENT]
+        specs = [spec for spec in process_specs(settings, state, secrets) if spec.name in names]
         supervisor = Supervisor(specs, lambda _event: None, stop_grace_s=settings.stop_grace_s)
         started.append(supervisor)
         supervisor.start()
@@ -110,7 +109,7 @@ def run_management(tmp_path_factory) -> Iterator[Callable[[], RunningPart]]:
 
 @pytest.fixture(scope="session")
 def suite(run_management) -> RunningPart:
-    return run_management()
+    return run_management("issuer", "keys", "registry")
 
 
 @pytest.fixture(scope="session")

@@ -152,7 +152,7 @@ def test_a_registry_that_does_not_let_us_in_is_an_error(registry):
 
 
 def test_a_new_database_gets_everything_whatever_was_created_before(run_management, tmp_path):
-    suite = run_management()
+    suite = run_management("issuer", "registry")
     settings = suite.settings
     tokens = {
         p.name: sign_in(settings.issuer_url, p.name, suite.secrets.password(p.name).read_text()) for p in read_people(settings.config)

@@ -62,9 +62,8 @@ def _bring_up(stack: Stack, progress: Progress, console: Console) -> None:
     for refusal in seeded.refused:
         progress.say(f"not created: {refusal}", "yellow")
     print_summary(console, stack.settings, stack.processes.board.states(), stack.samples())
-    progress.say(
-        f"\nSign in as admin, alice, bob or carol: .venv/bin/maas login <name>. Logs: {stack.state.logs}. Ctrl-C stops everything."
-    )
+    people = ", ".join(stack.people)
+    progress.say(f"\nSign in with `.venv/bin/maas login <name>`: {people}. Logs: {stack.state.logs}. Ctrl-C stops everything.")
 
 
 def _raise_when_told() -> None:
