@@ -1,0 +1,1 @@
+"""The registry: owns models and tiers, and feeds Envoy its clusters."""

@@ -1,0 +1,1 @@
+"""One file per gRPC service: unpack, call, pack."""
