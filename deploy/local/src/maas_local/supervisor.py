@@ -59,7 +59,7 @@ class Supervisor:
         states = self.board.states()
         if not _all_ready(states):
             late = [(name, state) for name, state in states.items() if state.phase is not Phase.READY]
-            lines = [f"  {name}: {state.phase} {state.detail} (log: {self._specs[name].log})" for name, state in late]
+            lines = [f"  {name}: {f'{state.phase} {state.detail}'.rstrip()} (log: {self._specs[name].log})" for name, state in late]
             raise StartError("\n".join(["not everything became ready:", *lines]))
 
     def stop_one(self, name: str) -> None:
