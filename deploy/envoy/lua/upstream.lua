@@ -43,7 +43,8 @@ function envoy_on_response(handle)
     return
   end
   local read = usage.reader(is_stream)
-  local filter = is_stream and decision(handle).add_usage and usage.without_report()
+  local may_shrink = is_stream and not headers:get('content-length')
+  local filter = may_shrink and decision(handle).add_usage and usage.without_report()
   for chunk in handle:bodyChunks() do -- suspends: whatever was got from the handle before is void in here
     local bytes = chunk:length() > 0 and chunk:getBytes(0, chunk:length()) or ''
     for name, value in pairs(read(bytes)) do

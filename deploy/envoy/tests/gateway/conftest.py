@@ -26,7 +26,6 @@ from envoy.service.ratelimit.v3 import rls_pb2, rls_pb2_grpc
 from google.protobuf import json_format
 from maas.registry.v1 import models_pb2_grpc
 from maas_local.gateway import GatewayOptions, render
-from maas_local.probes import http_ok
 from maas_local.settings import free_ports
 
 ENVOY = Path(__file__).resolve().parents[4] / ".tools/envoy/bin/envoy"
@@ -71,6 +70,10 @@ class ModelHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     model: Model
 
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # the gateway may leave whenever it likes
+            super().handle()
+
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         self.model.calls.put(Call(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body))
@@ -79,15 +82,14 @@ class ModelHandler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
-        with suppress(ConnectionError):
-            for piece in self.model.pieces:
-                if isinstance(piece, threading.Event):
-                    piece.wait(30)
-                else:
-                    self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
-            self.wfile.write(b"0\r\n\r\n")
+        for piece in self.model.pieces:
+            if isinstance(piece, threading.Event):
+                piece.wait(30)
+            else:
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+        self.wfile.write(b"0\r\n\r\n")
 
-    do_GET = do_POST
+    do_GET = do_POST  # noqa: N815 - the base class names it
 
     def log_message(self, *_: object) -> None:
         """Tests print what they assert, nothing else."""
@@ -103,11 +105,9 @@ class Services:
 
     def reset(self) -> None:
         self.rid = secrets.token_hex(16)
-        self.check: Callable[[Any, Any], Any] = lambda request, context: self.allow()
-        self.limit: Callable[[Any, Any], Any] = lambda entries, context: rls_pb2.RateLimitResponse(
-            overall_code=rls_pb2.RateLimitResponse.OK
-        )
-        self.call: Callable[[str, Any, Any], Any] = lambda method, request, context: context.abort(grpc.StatusCode.UNIMPLEMENTED, method)
+        self.check: Callable[[Any, Any], Any] = lambda *_: self.allow()
+        self.limit: Callable[[Any, Any], Any] = lambda *_: rls_pb2.RateLimitResponse(overall_code=rls_pb2.RateLimitResponse.OK)
+        self.call: Callable[[str, Any, Any], Any] = lambda method, _request, context: context.abort(grpc.StatusCode.UNIMPLEMENTED, method)
         self.checks: queue.Queue[Any] = queue.Queue()
         self.metadata: dict[str, str] = {}
         self.descriptors: queue.Queue[dict[str, str]] = queue.Queue()
@@ -186,7 +186,45 @@ class Servicer:
         return answer
 
 
-@dataclass
+class Envoy:
+    """A running Envoy. Its own log is kept; its access log is read line by line."""
+
+    def __init__(self, config: Path) -> None:
+        self.log: list[str] = []
+        self._access: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._settled = threading.Event()
+        # Hot restart would let only one Envoy run on this machine.
+        command = [ENVOY, "-c", config, "--disable-hot-restart", "--concurrency", "1", "--file-flush-interval-msec", "10"]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        threading.Thread(target=self._read_access, daemon=True).start()
+        threading.Thread(target=self._read_log, daemon=True).start()
+        assert self._settled.wait(60), "".join(self.log)
+        assert self._process.poll() is None, "".join(self.log)
+
+    def _read_access(self) -> None:
+        for line in self._process.stdout or ():
+            self._access.put(json.loads(line))
+
+    def _read_log(self) -> None:
+        for line in self._process.stderr or ():
+            self.log.append(line)
+            if "starting workers" in line:
+                self._settled.set()
+        self._settled.set()
+
+    def access(self, response: httpx.Response) -> dict[str, Any]:
+        """The line in the access log about the request that was answered so."""
+        while True:
+            line = self._access.get(timeout=10)
+            if line.get("request_id") == response.headers["x-request-id"]:
+                return line
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(30)
+
+
+@dataclass(frozen=True)
 class Gateway:
     """The running gateway and what stands around it."""
 
@@ -195,18 +233,25 @@ class Gateway:
     admin: httpx.Client
     model: Model
     services: Services
-    log: Path
+    envoy: Envoy
+    secret: str = SECRET
+    body_limit: int = BODY_LIMIT
+
+    def post(self, body: bytes = b'{"model":"m"}', path: str = "/v1/chat/completions", **headers: str) -> httpx.Response:
+        """A request as applications make it. Underscores in the names of headers stand for hyphens."""
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.data.post(path, content=body, headers={"content-type": "application/json", "authorization": "Bearer k"} | given)
 
 
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """Starts everything once."""
     folder = tmp_path_factory.mktemp("gateway")
-    secret = folder / "workload"
+    secret, config = folder / "workload", folder / "gateway.json"
     secret.write_text(SECRET)
     model, services = Model(), Services()
-    data, management, admin, dead = free_ports(4)
-    services.clusters = [asset("m", model.server.server_port), asset("dead", dead)]
+    data, management, admin, closed = free_ports(4)
+    services.clusters = [asset("m", model.server.server_port), asset("dead", closed)]
     server = grpc.server(futures.ThreadPoolExecutor(32))
     servicer = Servicer(services)
     external_auth_pb2_grpc.add_AuthorizationServicer_to_server(servicer, server)
@@ -224,28 +269,19 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         authz_port=port,
         ratelimit_port=port,
         registry_port=port,
-        keys_port=dead,
+        keys_port=closed,
         body_limit_bytes=BODY_LIMIT,
     )
-    config = folder / "gateway.json"
     config.write_text(json.dumps(render(options)))
-    log = folder / "envoy.log"
-    with log.open("w") as out:
-        envoy = subprocess.Popen(
-            [ENVOY, "-c", config, "--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"], stdout=out, stderr=out
-        )
-    ready = http_ok(f"http://127.0.0.1:{admin}/ready")
-    while problem := ready():
-        assert envoy.poll() is None, f"{problem}: {log.read_text()}"
+    envoy = Envoy(config)
 
     def client(to: int) -> httpx.Client:
         return httpx.Client(base_url=f"http://127.0.0.1:{to}", trust_env=False, timeout=30)
 
     try:
-        yield Gateway(client(data), client(management), client(admin), model, services, log)
+        yield Gateway(client(data), client(management), client(admin), model, services, envoy)
     finally:
-        envoy.terminate()
-        envoy.wait(30)
+        envoy.stop()
         server.stop(0)
         model.server.shutdown()
 

@@ -15,7 +15,8 @@ from maas_local.settings import LocalSettings
 from maas_local.state import StateFolder, write_private
 
 _REPOSITORY = Path(__file__).resolve().parents[4]
-_ENVOY = _REPOSITORY / "deploy/envoy"
+_TEMPLATE = _REPOSITORY / "deploy/envoy/gateway.yaml"
+_LUA = _REPOSITORY / "deploy/envoy/lua"
 DESCRIPTOR = _REPOSITORY / "protos/gen/maas/descriptor.binpb"
 """The descriptor set of the suite's services, which REST is made from."""
 
@@ -69,13 +70,13 @@ def render(options: GatewayOptions) -> dict[str, Any]:
     """
     given = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(options).items()}
     values = given | {f"lua.{name}": lua_program(name) for name in _PROGRAMS}
-    template: dict[str, Any] = yaml.safe_load((_ENVOY / "gateway.yaml").read_text(encoding="utf-8"))
+    template: dict[str, Any] = yaml.safe_load(_TEMPLATE.read_text(encoding="utf-8"))
     return {name: _fill(part, values) for name, part in template.items()}
 
 
 def lua_program(name: str) -> str:
     """The whole source of one Lua filter: `request`, `upstream`, `models` or `management`."""
-    return "\n".join((_ENVOY / "lua" / f"{part}.lua").read_text(encoding="utf-8") for part in _PROGRAMS[name])
+    return "\n".join((_LUA / f"{part}.lua").read_text(encoding="utf-8") for part in _PROGRAMS[name])
 
 
 def _fill(node: Any, values: dict[str, Any]) -> Any:
