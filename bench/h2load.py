@@ -57,8 +57,7 @@ def measure(method: Method, body: bytes, seconds: float = 4.0) -> Figures:
     """Send `body` for about that long. grpc.RpcError when the server refuses it: refusals are quick and would look good."""
     if not is_installed():
         return measure_each(method, repeat(body), seconds)
-    with grpc.insecure_channel(f"127.0.0.1:{method.port}") as channel:
-        channel.unary_unary(method.path, None, None)(body, metadata=tuple(method.metadata), timeout=10)
+    call(method, body)
     calls = _calls_within(seconds, _h2load(method, body, _WARM_UP_CALLS))
     return _measured(method, "h2load", calls, lambda: _h2load(method, body, calls))
 
@@ -69,6 +68,13 @@ def measure_each(method: Method, bodies: Iterable[bytes], seconds: float = 4.0) 
     took_s = _replay(method, list(islice(left, _WARM_UP_CALLS)))
     ready = list(islice(left, _calls_within(seconds, took_s)))
     return _measured(method, "python", len(ready), lambda: _replay(method, ready))
+
+
+def call(method: Method, body: bytes) -> bytes:
+    """One call; grpc.RpcError when it is refused."""
+    with grpc.insecure_channel(f"127.0.0.1:{method.port}") as channel:
+        answer: bytes = channel.unary_unary(method.path, None, None)(body, metadata=tuple(method.metadata), timeout=10)
+    return answer
 
 
 def cpu_s(pid: int) -> float:

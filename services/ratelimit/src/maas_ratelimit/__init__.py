@@ -1,0 +1,1 @@
+"""ratelimit: counts for Envoy what the plans of authz limit."""

@@ -1,0 +1,1 @@
+"""What is outside: counters, the state folder, Envoy's protocol."""

@@ -1,0 +1,107 @@
+"""Envoy's rate limit service protocol (envoy.service.ratelimit.v3): bytes to values and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, cast
+
+from envoy.service.ratelimit.v3 import rls_pb2
+from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto, MessageOptions
+from google.protobuf.descriptor_pb2 import FieldDescriptorProto as Field
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.message_factory import GetMessageClass
+from maas_common.errors import InvalidArgumentError
+
+METHOD = "/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit"
+_Response = rls_pb2.RateLimitResponse
+_LONGEST_PAIR = 127 - 4
+"""Up to here protobuf writes every length of a header as one byte."""
+
+
+class Descriptor(Protocol):
+    """RateLimitDescriptor, its entries by key."""
+
+    entries: Mapping[str, str]
+
+
+class Request(Protocol):
+    """RateLimitRequest, as far as it is read here."""
+
+    domain: str
+    descriptors: Sequence[Descriptor]
+
+
+def unpack(payload: bytes) -> Request:
+    """InvalidArgumentError when the bytes are no RateLimitRequest."""
+    try:
+        return cast("Request", _REQUEST.FromString(payload))
+    except DecodeError as error:
+        raise InvalidArgumentError(f"not a RateLimitRequest: {error}") from error
+
+
+def only_descriptor(request: Request) -> Mapping[str, str]:
+    """The entries of the one descriptor; InvalidArgumentError when there are none or several."""
+    if len(request.descriptors) != 1:
+        raise InvalidArgumentError(f'domain "{request.domain}" has {len(request.descriptors)} descriptors in a request; want one')
+    return request.descriptors[0].entries
+
+
+def pack_ok(headers: Sequence[tuple[str, str]] = (), descriptors: int = 1) -> bytes:
+    """The request goes on, and its answer gets the headers, which are ASCII."""
+    return (_OK if descriptors == 1 else _statuses(_Response.OK, descriptors)) + _pack_headers(headers)
+
+
+def pack_over_limit(headers: Sequence[tuple[str, str]], body: bytes) -> bytes:
+    """The request is refused with this body, JSON, and these headers, which are ASCII."""
+    return _OVER_LIMIT + _pack_headers(headers) + _serialized(_Response(raw_body=body))
+
+
+def _pack_headers(headers: Sequence[tuple[str, str]]) -> bytes:
+    """A response with nothing but `response_headers_to_add`: serialized messages in a row are read as one, merged.
+
+    Written by hand, in half the time of the message classes: tag 3 for each header, in it tags 1 and 2, each with its length.
+    """
+    text = ""
+    for name, value in headers:
+        name_length, value_length = len(name), len(value)
+        if name_length + value_length > _LONGEST_PAIR:
+            return _serialized(_Response(response_headers_to_add=[{"key": name, "value": value} for name, value in headers]))
+        text += f"\x1a{chr(name_length + value_length + 4)}\n{chr(name_length)}{name}\x12{chr(value_length)}{value}"
+    return text.encode("ascii")
+
+
+def _statuses(code: int, descriptors: int) -> bytes:
+    return _serialized(_Response(overall_code=code, statuses=[{"code": code}] * descriptors))
+
+
+def _serialized(message: Message) -> bytes:
+    packed: bytes = message.SerializeToString()
+    return packed
+
+
+def _request_class() -> Any:
+    """RateLimitRequest with a map where the protocol has a list of key and value: on the wire both are the same.
+
+    Asking a map for a few of twenty entries takes a third of the time of listing them all.
+    """
+    package = "maas.ratelimit.wire"
+    entry = DescriptorProto(name="EntriesEntry", field=[_field("key", 1), _field("value", 2)], options=MessageOptions(map_entry=True))
+    entries = _field("entries", 1, f".{package}.Descriptor.EntriesEntry")
+    descriptor = DescriptorProto(name="Descriptor", field=[entries], nested_type=[entry])
+    request = DescriptorProto(name="Request", field=[_field("domain", 1), _field("descriptors", 2, f".{package}.Descriptor")])
+    file = FileDescriptorProto(name="maas/ratelimit/wire.proto", package=package, syntax="proto3", message_type=[descriptor, request])
+    pool = DescriptorPool()
+    pool.AddSerializedFile(file.SerializeToString())
+    return GetMessageClass(pool.FindMessageTypeByName(f"{package}.Request"))
+
+
+def _field(name: str, number: int, messages: str | None = None) -> Field:
+    """A string, or a list of messages."""
+    kind, label = (Field.TYPE_MESSAGE, Field.LABEL_REPEATED) if messages else (Field.TYPE_STRING, Field.LABEL_OPTIONAL)
+    return Field(name=name, number=number, label=label, type=kind, type_name=messages)
+
+
+_REQUEST = _request_class()
+_OK = _statuses(_Response.OK, 1)
+_OVER_LIMIT = _statuses(_Response.OVER_LIMIT, 1) + _pack_headers([("content-type", "application/json")])
