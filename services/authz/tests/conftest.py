@@ -10,16 +10,19 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import grpc
 import pytest
 from envoy.service.auth.v3 import external_auth_pb2
+from hypothesis import settings
 from maas.authz.v1 import authz_pb2_grpc
 from maas.keys.v1 import lookup_pb2, lookup_pb2_grpc
 from maas.registry.v1 import catalog_pb2, catalog_pb2_grpc, models_pb2, tiers_pb2
+from maas_authz.adapters.watching import connect
+from maas_authz.app import build
+from maas_authz.settings import AuthzSettings
 from maas_common.apikey import Minted, Peppers, mint
 from maas_common.server import serve
 from maas_common.testing import WORKLOAD, WORKLOAD_SECRET, FakeClock, Issuer, issuer
 
-from maas_authz.adapters.watching import connect
-from maas_authz.app import build
-from maas_authz.settings import AuthzSettings
+settings.register_profile("suite", deadline=None)  # no assertions on time
+settings.load_profile("suite")
 
 CHECK = "/envoy.service.auth.v3.Authorization/Check"
 PEPPER_LINE = "2026:" + "ab" * 32
@@ -198,6 +201,9 @@ class World:
     async def stop(self, peer: str) -> None:
         await self.servers[peer].stop(0)
 
+    async def start_again(self, peer: str) -> None:
+        self.servers[peer], _ = await serve_peer({"keys": self.keys, "registry": self.registry}[peer], self.ports[peer])
+
 
 def status_of(response: external_auth_pb2.CheckResponse) -> int:
     return 200 if response.HasField("ok_response") else response.denied_response.status.code
@@ -215,13 +221,17 @@ async def serve_peer(servicer, port: int = 0) -> tuple[grpc.aio.Server, int]:
 
 
 @asynccontextmanager
-async def world_of(engine: str, people: Issuer, folder, *, ready: bool = True, greet: bool = True, **settings) -> AsyncIterator[World]:
+async def world_of(
+    engine: str, people: Issuer, folder, *, ready: bool = True, greeted_by: tuple[str, ...] = ("keys", "registry"), **given
+) -> AsyncIterator[World]:
     secret, pepper = folder / "workload", folder / "pepper"
     secret.write_text(WORKLOAD_SECRET)
     pepper.write_text(PEPPER_LINE)
     keys, registry = ScriptedKeys(), ScriptedRegistry(SNAPSHOT)
-    if not greet:
-        keys.feed.on_start, registry.feed.on_start = [], []
+    if "keys" not in greeted_by:
+        keys.feed.on_start = []
+    if "registry" not in greeted_by:
+        registry.feed.on_start = []
     world = World(keys, registry, FakeClock(time.time()), people)
     async with AsyncExitStack() as stack:
         ports = {}
@@ -229,8 +239,8 @@ async def world_of(engine: str, people: Issuer, folder, *, ready: bool = True, g
             world.servers[name], ports[name] = await serve_peer(servicer)
             stack.push_async_callback(world.servers[name].stop, 0)
         of_keys, of_registry = [await stack.enter_async_context(connect(f"127.0.0.1:{ports[name]}")) for name in ("keys", "registry")]
-        given = {"port": 0, "metrics_port": 0, "workload_secret_file": secret, "pepper_file": pepper, "oidc_issuer": people.url}
-        chosen = AuthzSettings(**given | {"engine": engine} | settings)
+        usual = {"port": 0, "metrics_port": 0, "workload_secret_file": secret, "pepper_file": pepper, "oidc_issuer": people.url}
+        chosen = AuthzSettings(**usual | {"engine": engine} | given)
         world.service = build(chosen, keys=of_keys, registry=of_registry, clock=world.clock)
         running = await stack.enter_async_context(serve(world.service))
         following = [asyncio.ensure_future(each()) for each in world.service.background]
@@ -260,9 +270,9 @@ def engine(request):
 def in_world(engine, people, tmp_path):
     """Runs a scenario against authz on each engine."""
 
-    def run(scenario, **settings) -> None:
+    def run(scenario, **given) -> None:
         async def main() -> None:
-            async with world_of(engine, people, tmp_path, **settings) as world:
+            async with world_of(engine, people, tmp_path, **given) as world:
                 await scenario(world)
 
         asyncio.run(main())

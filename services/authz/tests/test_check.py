@@ -7,6 +7,7 @@ import json
 
 import grpc
 import pytest
+import structlog
 from google.protobuf.json_format import MessageToDict
 from maas_common.apikey import mint
 
@@ -275,7 +276,7 @@ def test_until_both_watches_have_begun_it_answers_503(in_world):
         world.keys.revision = 4
         assert await world.status(key.text) == 503
 
-    in_world(scenario, ready=False, greet=False)
+    in_world(scenario, ready=False, greeted_by=())
 
 
 def test_what_is_no_check_request_is_refused(in_world):
@@ -287,6 +288,25 @@ def test_what_is_no_check_request_is_refused(in_world):
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
     in_world(scenario)
+
+
+def test_decisions_are_logged_at_debug_level_only_and_without_the_key(in_world):
+    def scenario_at(level):
+        async def scenario(world):
+            key = world.mint()
+            with structlog.testing.capture_logs() as lines:
+                assert await world.status(key.text) == 200
+                assert await world.status(key.text, method="GET", path="/v1/models") == 200
+                assert await world.status(key.text, model="pro") == 403
+                assert await world.status(mint().text) == 401
+            events = [line["event"] for line in lines]
+            assert events == (["request admitted", "models listed", "request refused", "request refused"] if level == "debug" else [])
+            assert key.text not in repr(lines)
+
+        return scenario
+
+    in_world(scenario_at("debug"), log_level="debug")
+    in_world(scenario_at("info"), log_level="info")
 
 
 def test_a_caller_that_leaves_does_not_spoil_the_look_up_for_others(in_world):

@@ -29,8 +29,8 @@ class Body:
 
 def read_body(facts: Mapping[str, str], endpoint: Endpoint) -> Body | Refusal:
     """The facts, or why the body can't be judged."""
-    size = facts.get("bytes")
-    if size is None:
+    size = facts.get("bytes", "")
+    if _count(size) is None:
         return _unread(facts)
     max_out = NONE
     for name in _CAPS:

@@ -12,7 +12,7 @@ from maas_common.plan import format_plan
 _URL = re.compile(r"https?://((?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)((?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*)/?")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Upstream:
     """Where a model is served: `authority` for `:authority`, `base_path` what its API's paths begin with."""
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from maas_authz.core.body import Body, read_body
-from maas_authz.core.catalogue import Catalogue, Model, Tier
+from maas_authz.core.catalogue import Catalogue, Model, Tier, Upstream
 from maas_authz.core.keys import Caller
 from maas_authz.core.refusals import (
     CATALOGUE_STALE,
@@ -35,14 +35,27 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """May go to the model, if the limits allow."""
+    """May go to the model, if the limits of the plan allow."""
 
     caller: Caller
     tier: Tier
     group: str
+    plan: str
     model: Model
+    upstream: Upstream
     target: Inference
     body: Body
+
+    @property
+    def path(self) -> str:
+        """Path and query at the upstream."""
+        return self.upstream.base_path + self.target.endpoint.path + self.target.query
+
+    @property
+    def set_model(self) -> str | None:
+        """What the model is to be called in the body; None when it is called so, or not at all."""
+        name = self.model.upstream_name
+        return None if self.body.model in {None, name} else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +124,7 @@ def _infer(  # noqa: PLR0913, PLR0911 - the order of refusals in one place
     if tier.plan is None:
         return _refused(steps, "plan", TIER_UNUSABLE)
     _passed(steps, "plan", tier.plan)
-    return Admitted(caller, tier, group, model, target, body)
+    return Admitted(caller, tier, group, tier.plan, model, model.upstream, target, body)
 
 
 def _list(caller: Caller, catalogue: Catalogue | None, steps: Steps | None) -> Decision:

@@ -11,12 +11,11 @@ from envoy.config.core.v3 import base_pb2
 from envoy.service.auth.v3 import external_auth_pb2
 from google.rpc import code_pb2
 
-from maas_authz.core.catalogue import Model, Tier
+from maas_authz.core.catalogue import Model, Tier, Upstream
 from maas_authz.core.credential import CREDENTIAL_HEADERS
 from maas_authz.core.decision import Admitted, Listed
 from maas_authz.core.keys import NONE
 from maas_authz.core.refusals import Refusal
-from maas_authz.core.target import Endpoint
 
 _CLUSTER = "x-maas-cluster"
 _MODELS_CLUSTER = "maas.models"
@@ -30,11 +29,10 @@ def admission(admitted: Admitted) -> bytes:
 
     Envoy takes an empty string for absent, so none of the metadata is empty.
     """
-    model, target, body, caller = admitted.model, admitted.target, admitted.body, admitted.caller
+    caller, body = admitted.caller, admitted.body
     response = external_auth_pb2.CheckResponse()
-    response.CopyFrom(_admission(admitted.tier, model, target.endpoint))
-    if target.query:
-        response.ok_response.headers[_PATH].header.value += target.query
+    response.CopyFrom(_admission(admitted.tier, admitted.plan, admitted.model, admitted.upstream))
+    response.ok_response.headers[_PATH].header.value = admitted.path
     fields = response.dynamic_metadata.fields
     fields["rid"].string_value = os.urandom(16).hex()
     fields["tenant"].string_value = caller.tenant
@@ -43,8 +41,8 @@ def admission(admitted: Admitted) -> bytes:
     fields["group"].string_value = admitted.group
     fields["bytes"].string_value = body.size
     fields["max_out"].string_value = body.max_out
-    if body.model is not None and body.model != model.upstream_name:
-        fields["set_model"].string_value = model.upstream_name
+    if (set_model := admitted.set_model) is not None:
+        fields["set_model"].string_value = set_model
     if body.add_usage:
         fields["add_usage"].string_value = "1"
     return _bytes(response)
@@ -74,19 +72,16 @@ def refusal(refused: Refusal) -> bytes:
 
 
 @lru_cache(maxsize=4096)
-def _admission(tier: Tier, model: Model, endpoint: Endpoint) -> external_auth_pb2.CheckResponse:
+def _admission(tier: Tier, plan: str, model: Model, upstream: Upstream) -> external_auth_pb2.CheckResponse:
     """All of an admission that is the same for every request: tiers and models are new objects when they change."""
-    if model.upstream is None or tier.plan is None:
-        raise ValueError(f'model "{model.id}" or tier "{tier.name}" can\'t be used')
     response = external_auth_pb2.CheckResponse()
-    path = model.upstream.base_path + endpoint.path
     # A compressed answer would hide its usage.
     _pass_on(
         response,
-        {":path": path, ":authority": model.upstream.authority, _CLUSTER: f"asset.{model.id}"},
+        {":path": "", ":authority": upstream.authority, _CLUSTER: f"asset.{model.id}"},
         (*CREDENTIAL_HEADERS, "accept-encoding"),
     )
-    same = {"decided": "1", "team": NONE, "tier": tier.name, "model": model.id, "plan": tier.plan, "price": NONE}
+    same = {"decided": "1", "team": NONE, "tier": tier.name, "model": model.id, "plan": plan, "price": NONE}
     for name, value in same.items():
         response.dynamic_metadata.fields[name].string_value = value
     return response

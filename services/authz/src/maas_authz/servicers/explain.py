@@ -72,7 +72,7 @@ def _pack(caller: Caller, explanation: Explanation) -> authz_pb2.ExplainResponse
     )
     if isinstance(decision, Admitted):
         response.model = decision.model.id
-        response.plan = decision.tier.plan or ""
+        response.plan = decision.plan
         response.limits.extend(map(_limit, decision.tier.limits))
     return response
 

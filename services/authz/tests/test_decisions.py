@@ -1,0 +1,83 @@
+"""The cases under `decisions/`, put through the real decision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from maas_authz.core.catalogue import Catalogue, Model, Tier, Upstream
+from maas_authz.core.decision import Admitted, Listed, Request
+from maas_authz.core.explanation import explain_key
+from maas_authz.core.keys import Caller, KeyRecord
+from maas_authz.core.refusals import Refusal
+from maas_common.limits import Limit, Metric, Window
+
+NOW = 1_800_000_000.0
+FILES = sorted((Path(__file__).parent / "decisions").glob("*.yaml"))
+DOCUMENTS = [yaml.safe_load(file.read_text()) for file in FILES]
+CASES = [pytest.param(document["catalogue"], case, id=case["name"]) for document in DOCUMENTS for case in document["cases"]]
+
+
+def limit(text: str) -> Limit:
+    amount, metric, _per, window = text.split()
+    return Limit(f"{metric.replace('_', '-')}-{window}", Metric(metric), int(amount), Window.parse(window))
+
+
+def upstream(url: str) -> Upstream | None:
+    try:
+        return Upstream.parse(url)
+    except ValueError:
+        return None
+
+
+def catalogue(given: dict) -> Catalogue:
+    models = []
+    for model in given["models"]:
+        to = model["published to"]
+        tiers = frozenset(to) if isinstance(to, list) else None
+        models.append(Model(model["id"], model.get("upstream", model["id"]), upstream(model["url"]), to != "nobody", tiers))
+    return Catalogue.compile(
+        models, [Tier.compile(tier["name"], tier["level"], tier["groups"], map(limit, tier["limits"])) for tier in given["tiers"]]
+    )
+
+
+def record(who: dict) -> KeyRecord:
+    state = who.get("key", "good")
+    assert state in {"good", "revoked", "expired"}
+    caller = Caller("default", "https://issuer|alice", (*who.get("groups", ()), "system:authenticated"), "kkkkkkkkkkkk")
+    return KeyRecord(caller, "alice", "laptop", state != "revoked", int(NOW) + (0 if state == "expired" else 60), ())
+
+
+def request(asks: dict) -> Request:
+    body = asks.get("body", {})
+    facts = {} if body is None else body if {"malformed", "content_type"} & body.keys() else {"bytes": "2"} | body
+    return Request(asks.get("method", "POST"), asks.get("path", "/v1/chat/completions"), facts)
+
+
+def outcome(decision: Admitted | Listed | Refusal) -> dict:
+    if isinstance(decision, Refusal):
+        return {"code": decision.code, "type": decision.type, "message": decision.message}
+    got = {"code": 200, "tier": decision.tier.name, "group": decision.group, "limits": None}
+    if isinstance(decision, Admitted):
+        got |= {
+            "model": decision.model.id,
+            "path": decision.path,
+            "authority": decision.upstream.authority,
+            "set_model": decision.set_model,
+            "max_out": decision.body.max_out,
+            "add_usage": decision.body.add_usage,
+            "limits": [f"{each.amount} {each.metric} per {each.window.text}" for each in decision.tier.limits],
+        }
+    return got
+
+
+@pytest.mark.parametrize(("given", "case"), CASES)
+def test_decision(given, case):
+    explained = explain_key(record(case.get("who", {})), request(case["asks"]), catalogue(given), NOW)
+    got = outcome(explained.decision)
+    last = explained.steps[-1]
+    assert last.passed == (got["code"] == 200)
+    if not last.passed:
+        got["because"] = last.check
+    assert {name: got.get(name, "(not there)") for name in case["gets"]} == case["gets"]
