@@ -17,8 +17,10 @@ def configure_logging(service: str, level: str, style: Literal["auto", "json", "
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    # Plain: where rich is installed the default prints every local variable of every frame, secrets among them.
+    on_console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     render: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer()] if console else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        [on_console] if console else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
