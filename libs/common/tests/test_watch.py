@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from maas_common.watch import WatchHub
+from maas_common.testing import FakeClock
+from maas_common.watch import NOT_BACK, WatchHub
 
 
 def test_a_write_waits_until_every_watcher_has_confirmed():
@@ -56,5 +57,60 @@ def test_a_watcher_sees_the_newest_revision_or_the_heartbeat_time():
             hub.publish(9)
             hub.publish(8)
             assert await waiting == 9
+
+    asyncio.run(scenario())
+
+
+def test_a_watcher_whose_connection_broke_is_waited_for_until_it_is_back_or_forgotten():
+    async def scenario() -> None:
+        clock = FakeClock()
+        hub = WatchHub(remember_s=300, monotonic=clock.now)
+
+        async def lagging() -> tuple[str, ...]:
+            return (await hub.enforced(1, within_s=0)).lagging
+
+        with hub.join("a"):
+            pass
+        assert await lagging() == ("a (not connected)",)
+        with hub.join("a") as back:
+            back.ack(1)
+            assert await lagging() == ()
+        clock.advance(300)
+        assert await lagging() == ()
+
+    asyncio.run(scenario())
+
+
+def test_a_watcher_that_said_farewell_is_not_waited_for():
+    async def scenario() -> None:
+        hub = WatchHub(remember_s=300)
+        with hub.join("a") as watcher:
+            watcher.farewell()
+        assert (await hub.enforced(1, within_s=0)).enforced
+
+    asyncio.run(scenario())
+
+
+def test_two_streams_of_one_name_are_one_watcher():
+    async def scenario() -> None:
+        hub = WatchHub(remember_s=300)
+        with hub.join("a") as new:
+            with hub.join("a"):
+                pass
+            new.ack(1)
+            assert (await hub.enforced(1, within_s=0)).enforced
+
+    asyncio.run(scenario())
+
+
+def test_nothing_is_claimed_until_watchers_had_time_to_come_back_after_a_start():
+    async def scenario() -> None:
+        clock = FakeClock()
+        hub = WatchHub(settle_s=3, monotonic=clock.now)
+        with hub.join("a") as watcher:
+            watcher.ack(1)
+            assert (await hub.enforced(1, within_s=0)).lagging == (f"{NOT_BACK} (not connected)",)
+            clock.advance(3)
+            assert (await hub.enforced(1, within_s=0)).enforced
 
     asyncio.run(scenario())

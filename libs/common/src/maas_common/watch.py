@@ -1,14 +1,18 @@
 """Who follows a log of changes, and how far each has confirmed it: the ground of acknowledged enforcement.
 
-A write is enforced when every connected watcher has confirmed its revision. One event loop; no locks.
+A write is enforced when every watcher has confirmed its revision: everyone connected, and everyone who may still decide by
+what it knew before its connection broke. One event loop; no locks.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+NOT_BACK = "watchers from before the start"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,11 @@ class Watcher:
     hub: WatchHub
     acked: int = 0
     wanted: asyncio.Event = field(default_factory=asyncio.Event)
+    has_left: bool = False
+
+    def farewell(self) -> None:
+        """The watcher ended its stream by itself: it decides nothing any more, so nobody need wait for it."""
+        self.has_left = True
 
     def ack(self, revision: int) -> None:
         """The watcher decides by this revision and all before it."""
@@ -53,11 +62,20 @@ class Watcher:
 class WatchHub:
     """The newest revision and everybody who follows it."""
 
-    def __init__(self, revision: int = 0) -> None:
-        """Start at the log's revision."""
+    def __init__(
+        self, revision: int = 0, *, settle_s: float = 0.0, remember_s: float = 0.0, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Start at the log's revision.
+
+        `settle_s`: for so long after the start watchers of the process before may not have come back; nothing is claimed to
+        be enforced. `remember_s`: for so long a watcher whose connection broke may go on deciding by what it knew.
+        """
         self.revision = revision
         self._watchers: set[Watcher] = set()
         self._progress = asyncio.Event()
+        self._remember_s = remember_s
+        self._monotonic = monotonic
+        self._missing = {NOT_BACK: monotonic() + settle_s} if settle_s else {}
 
     @property
     def watchers(self) -> tuple[Watcher, ...]:
@@ -75,10 +93,13 @@ class WatchHub:
         """Be a watcher inside the block. It counts as lagging until it confirms."""
         watcher = Watcher(name, self)
         self._watchers.add(watcher)
+        self._missing.pop(name, None)
         try:
             yield watcher
         finally:
             self._watchers.discard(watcher)
+            if self._remember_s and not watcher.has_left and all(w.name != name for w in self._watchers):
+                self._missing[name] = self._monotonic() + self._remember_s
             self.wake()
 
     async def enforced(self, revision: int, within_s: float) -> Enforced:
@@ -97,4 +118,6 @@ class WatchHub:
         self._progress.set()
 
     def _lagging(self, revision: int) -> tuple[str, ...]:
-        return tuple(w.name for w in self.watchers if w.acked < revision)
+        now = self._monotonic()
+        self._missing = {name: until for name, until in self._missing.items() if until > now}
+        return (*(w.name for w in self.watchers if w.acked < revision), *(f"{name} (not connected)" for name in sorted(self._missing)))
