@@ -145,17 +145,45 @@ SNAPSHOT = catalog_pb2.CatalogSnapshot(
 )
 
 
+class Peers:
+    """Scripted keys and registry behind ports of their own. Only those in `greeted_by` greet a new stream."""
+
+    def __init__(self, greeted_by: tuple[str, ...]) -> None:
+        self.keys = ScriptedKeys()
+        self.registry = ScriptedRegistry(SNAPSHOT)
+        for name in {"keys", "registry"} - set(greeted_by):
+            getattr(self, name).feed.on_start = []
+        self.ports = {"keys": 0, "registry": 0}
+        self._servers: dict[str, grpc.aio.Server] = {}
+
+    def address(self, name: str) -> str:
+        return f"127.0.0.1:{self.ports[name]}"
+
+    async def start(self, name: str) -> None:
+        server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        if name == "keys":
+            lookup_pb2_grpc.add_KeyLookupServiceServicer_to_server(self.keys, server)
+        else:
+            catalog_pb2_grpc.add_CatalogServiceServicer_to_server(self.registry, server)
+        self.ports[name] = server.add_insecure_port(self.address(name))
+        await server.start()
+        self._servers[name] = server
+
+    async def stop(self, name: str) -> None:
+        await self._servers[name].stop(0)
+
+
 class World:
     """authz, its peers, and somebody who asks."""
 
-    def __init__(self, keys: ScriptedKeys, registry: ScriptedRegistry, clock: FakeClock, people: Issuer) -> None:
-        self.keys = keys
-        self.registry = registry
+    def __init__(self, peers: Peers, clock: FakeClock, people: Issuer) -> None:
+        self.peers = peers
+        self.keys = peers.keys
+        self.registry = peers.registry
         self.clock = clock
         self.people = people
         self.service = None
         self.channel = None
-        self.servers: dict[str, grpc.aio.Server] = {}
 
     def mint(self, *, user: str = "alice", groups: tuple[str, ...] = (), status: str = "active", expires_in: float = 3600) -> Minted:
         """A key that the keys service knows."""
@@ -198,26 +226,21 @@ class World:
         """The HTTP status that a request would get."""
         return status_of(await self.ask(key, **request))
 
-    async def stop(self, peer: str) -> None:
-        await self.servers[peer].stop(0)
-
-    async def start_again(self, peer: str) -> None:
-        self.servers[peer], _ = await serve_peer({"keys": self.keys, "registry": self.registry}[peer], self.ports[peer])
-
 
 def status_of(response: external_auth_pb2.CheckResponse) -> int:
     return 200 if response.HasField("ok_response") else response.denied_response.status.code
 
 
-async def serve_peer(servicer, port: int = 0) -> tuple[grpc.aio.Server, int]:
-    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-    if isinstance(servicer, ScriptedKeys):
-        lookup_pb2_grpc.add_KeyLookupServiceServicer_to_server(servicer, server)
-    else:
-        catalog_pb2_grpc.add_CatalogServiceServicer_to_server(servicer, server)
-    port = server.add_insecure_port(f"127.0.0.1:{port}")
-    await server.start()
-    return server, port
+@asynccontextmanager
+async def peers_of(*, greeted_by: tuple[str, ...] = ("keys", "registry")) -> AsyncIterator[Peers]:
+    peers = Peers(greeted_by)
+    for name in peers.ports:
+        await peers.start(name)
+    try:
+        yield peers
+    finally:
+        for name in peers.ports:
+            await peers.stop(name)
 
 
 @asynccontextmanager
@@ -227,18 +250,10 @@ async def world_of(
     secret, pepper = folder / "workload", folder / "pepper"
     secret.write_text(WORKLOAD_SECRET)
     pepper.write_text(PEPPER_LINE)
-    keys, registry = ScriptedKeys(), ScriptedRegistry(SNAPSHOT)
-    if "keys" not in greeted_by:
-        keys.feed.on_start = []
-    if "registry" not in greeted_by:
-        registry.feed.on_start = []
-    world = World(keys, registry, FakeClock(time.time()), people)
     async with AsyncExitStack() as stack:
-        ports = {}
-        for name, servicer in (("keys", keys), ("registry", registry)):
-            world.servers[name], ports[name] = await serve_peer(servicer)
-            stack.push_async_callback(world.servers[name].stop, 0)
-        of_keys, of_registry = [await stack.enter_async_context(connect(f"127.0.0.1:{ports[name]}")) for name in ("keys", "registry")]
+        peers = await stack.enter_async_context(peers_of(greeted_by=greeted_by))
+        world = World(peers, FakeClock(time.time()), people)
+        of_keys, of_registry = [await stack.enter_async_context(connect(peers.address(name))) for name in ("keys", "registry")]
         usual = {"port": 0, "metrics_port": 0, "workload_secret_file": secret, "pepper_file": pepper, "oidc_issuer": people.url}
         chosen = AuthzSettings(**usual | {"engine": engine} | given)
         world.service = build(chosen, keys=of_keys, registry=of_registry, clock=world.clock)
@@ -247,12 +262,15 @@ async def world_of(
         stack.callback(lambda: [task.cancel() for task in following])
         world.channel = await stack.enter_async_context(grpc.aio.insecure_channel(f"127.0.0.1:{running.port}"))
         world.explain = authz_pb2_grpc.AuthzServiceStub(world.channel).Explain
-        world.metrics_port = running.metrics_port
-        world.ports = ports
         if ready:
             async with asyncio.timeout(PATIENCE_S):
                 await world.service.readiness.wait()
         yield world
+
+
+@pytest.fixture
+def peers():
+    return peers_of
 
 
 @pytest.fixture(scope="session")

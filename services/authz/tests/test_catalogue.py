@@ -27,6 +27,7 @@ def limit(limit_id: str) -> Limit:
         ("http://h/", "h", ""),
         ("https://models.example.org/v1", "models.example.org", "/v1"),
         ("https://models.example.org/v1/", "models.example.org", "/v1"),
+        ("http://h//v1//", "h", "//v1"),
         ("http://127.0.0.1:8090/openai/v1", "127.0.0.1:8090", "/openai/v1"),
         ("http://[::1]:8090/v1", "[::1]:8090", "/v1"),
     ],
@@ -43,7 +44,6 @@ http:///v1
 http://u:secret@h/v1
 http://h/v1?k=secret
 http://h/v1#x
-http://h//v1
 http://h/a b
 """
 

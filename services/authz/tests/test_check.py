@@ -216,7 +216,7 @@ def test_with_keys_out_of_reach_the_known_pass_and_the_unknown_get_503(in_world,
         elif failure == "timeout":
             world.keys.gate.clear()
         else:
-            await world.stop("keys")
+            await world.peers.stop("keys")
         answer = await world.ask(world.mint().text)
         assert answer.denied_response.status.code == 503
         assert json.loads(answer.denied_response.body)["error"]["type"] == "server_error"

@@ -175,11 +175,11 @@ def test_a_peer_that_comes_back_is_followed_again_and_what_was_known_still_is(in
     async def scenario(world):
         key = world.mint()
         assert await world.status(key.text) == 200
-        await world.stop("keys")
-        await world.stop("registry")
+        await world.peers.stop("keys")
+        await world.peers.stop("registry")
         assert await world.status(key.text) == 200
-        await world.start_again("keys")
-        await world.start_again("registry")
+        await world.peers.start("keys")
+        await world.peers.start("registry")
         for peer in (world.keys, world.registry):
             await peer.feed.until(lambda peer=peer: len(peer.feed.starts) == 2)
         assert await world.status(world.mint().text) == 200

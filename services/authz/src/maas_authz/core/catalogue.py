@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from maas_common.limits import Limit
 from maas_common.plan import format_plan
 
-_URL = re.compile(r"https?://((?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)((?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*)/?")
+_URL = re.compile(r"https?://((?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)((?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)*)")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +25,7 @@ class Upstream:
         match = _URL.fullmatch(url)
         if not match:
             raise ValueError("want http://host/path or https://host/path, without credentials, query or fragment")
-        return cls(match[1], match[2])
+        return cls(match[1], match[2].rstrip("/"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
