@@ -10,8 +10,9 @@ from maas_common.clock import Clock, SystemClock
 from maas_common.logs import configure_logging
 from maas_common.readiness import Readiness
 from maas_common.server import Service, run
-from maas_common.sql import migrate, open_database
+from maas_common.sql import migrate
 
+from maas_keys.adapters.database import open_private_database
 from maas_keys.adapters.sql_store import MIGRATIONS, SqlKeyStore
 from maas_keys.servicers.api_keys import ApiKeysServicer
 from maas_keys.servicers.feed import DATABASE, ChangeFeed
@@ -29,7 +30,7 @@ def build(settings: KeysSettings, clock: Clock | None = None) -> Service:
     """The service, its database migrated. Serves once the database answers."""
     clock = clock or SystemClock()
     terms = settings.terms()
-    engine = open_database(settings.database_url)
+    engine = open_private_database(settings.database_url)
     if settings.migrate_at_start:
         migrate(engine, MIGRATIONS)
     store = SqlKeyStore(engine, history=settings.history)

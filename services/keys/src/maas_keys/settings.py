@@ -18,7 +18,7 @@ from maas_keys.core.lifetime import Lifetime
 class KeysSettings(ServiceSettings):
     """Environment prefix MAAS_KEYS_."""
 
-    model_config = SettingsConfigDict(env_prefix="MAAS_KEYS_")
+    model_config = SettingsConfigDict(env_prefix="MAAS_KEYS_", hide_input_in_errors=True)  # the input may hold a password
 
     port: int = Field(50054, description="gRPC port; 0 picks a free one.", ge=0, le=65535)
     metrics_port: int = Field(9054, description="Port of Prometheus /metrics; 0 picks a free one.", ge=0, le=65535)
@@ -26,7 +26,7 @@ class KeysSettings(ServiceSettings):
         "sqlite:///.maas/keys.db",
         description="Where keys are kept: sqlite:///<path>, or for replicas postgresql+psycopg://<user>@<host>/<database>. "
         "The database belongs to this service alone.",
-        repr=False,  # may hold a password
+        repr=False,
     )
     migrate_at_start: bool = Field(default=True, description="Bring the database's schema up to date before serving.")
     pepper_file: Path = Field(

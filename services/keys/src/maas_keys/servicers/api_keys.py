@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import grpc
@@ -44,14 +45,11 @@ class ApiKeysServicer(ApiKeysServiceServicer):
         """Make a key, or find the one that this caller's request id made before."""
         caller = caller_of(current_principal())
         minted = mint(self._terms.prefix)
-        key = await self._store.add(new_key(order_of(request), caller, self._terms, minted, now=self._clock.now()))
-        is_new = key.id == minted.id
-        if is_new:
-            CREATED.inc()
-            log.info("api key created", key_id=key.id, actor=key.created_by, owner=key.owner.user)
+        wanted = new_key(order_of(request), caller, self._terms, minted, now=self._clock.now())
+        key = await asyncio.shield(self._add(wanted))
         enforced = await self._feed.enforced(key.revision)
         await context.send_initial_metadata(_CREATED_OVER_REST)
-        return created(key, minted.text if is_new else "", enforced)
+        return created(key, minted.text if key.id == minted.id else "", enforced)
 
     async def GetApiKey(self, request: api.GetApiKeyRequest, _context: Context) -> api.ApiKey:
         """Read one key that the caller may see."""
@@ -73,11 +71,23 @@ class ApiKeysServicer(ApiKeysServiceServicer):
         """End a key that the caller may see."""
         caller = caller_of(current_principal())
         await self._visible(request.id, caller)
-        key, revoked_now = await self._store.revoke(request.id, at=int(self._clock.now()))
+        key = await asyncio.shield(self._revoke(request.id, caller))
+        return shown(key, self._clock.now(), await self._feed.enforced(key.revision))
+
+    async def _add(self, wanted: ApiKey) -> ApiKey:
+        """Store and log. Shielded, as the next: a caller who leaves does not stop the write, so its line must not be lost."""
+        key = await self._store.add(wanted)
+        if key.id == wanted.id:
+            CREATED.inc()
+            log.info("api key created", key_id=key.id, actor=key.created_by, owner=key.owner.user)
+        return key
+
+    async def _revoke(self, key_id: str, caller: Caller) -> ApiKey:
+        key, revoked_now = await self._store.revoke(key_id, at=int(self._clock.now()))
         if revoked_now:
             REVOKED.inc()
             log.info("api key revoked", key_id=key.id, actor=caller.owner.user, owner=key.owner.user)
-        return shown(key, self._clock.now(), await self._feed.enforced(key.revision))
+        return key
 
     async def _visible(self, key_id: str, caller: Caller) -> ApiKey:
         return visible(await self._store.get(key_id) if is_key_id(key_id) else None, key_id, caller)

@@ -32,7 +32,7 @@ class ChangeFeed:
         self._heartbeat_s = heartbeat_s
         self._poll_s = poll_s
         self._hub = WatchHub()
-        self._is_stopping = False
+        self._database_answers = True
 
     @property
     def revision(self) -> int:
@@ -40,25 +40,21 @@ class ChangeFeed:
         return self._hub.revision
 
     async def follow(self) -> None:
-        """Take up what other replicas write, and whether the database answers, until cancelled; then end every watch."""
-        try:
-            while True:
-                await self._poll()
-                await asyncio.sleep(self._poll_s)
-        finally:
-            self._is_stopping = True
-            for watcher in self._hub.watchers:
-                watcher.wanted.set()
+        """Take up what other replicas write, and whether the database answers, until cancelled."""
+        while True:
+            await self._poll()
+            await asyncio.sleep(self._poll_s)
 
     async def _poll(self) -> None:
         try:
             self._publish(await self._store.revision())
         except UnavailableError as error:
-            if not self._readiness.missing:
+            if self._database_answers:
                 log.warning("database does not answer", error=str(error.__cause__))
-            self._readiness.set(DATABASE, met=False)
+            self._database_answers = False
         else:
-            self._readiness.set(DATABASE, met=True)
+            self._database_answers = True
+        self._readiness.set(DATABASE, met=self._database_answers)
 
     async def enforced(self, revision: int) -> Enforced:
         """Tell of a change that was written; return when every watcher has confirmed it, or with those that have not in time."""
@@ -86,14 +82,11 @@ class ChangeFeed:
         return await self._store.changes(resume_after) if resume_after else Changes(await self._store.revision(), None)
 
     async def next(self, watcher: Watcher, after: int) -> Changes:
-        """What comes after that revision, at the latest with the next heartbeat; UnavailableError when the service stops.
+        """What comes after that revision, at the latest with the next heartbeat.
 
         A heartbeat reads the log too: one sent without would vouch for what another replica may have changed.
         """
-        if not self._is_stopping:
-            await watcher.beyond(after, self._heartbeat_s)
-        if self._is_stopping:
-            raise UnavailableError("the keys service is stopping; watch again in a moment")
+        await watcher.beyond(after, self._heartbeat_s)
         return await self._store.changes(after)
 
     def _publish(self, revision: int) -> None:

@@ -1,0 +1,171 @@
+"""Databases to keep keys in, and the whole service on one of them, served in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+import structlog
+from maas.keys.v1.api_keys_pb2_grpc import ApiKeysServiceStub
+from maas.keys.v1.lookup_pb2 import WatchKeysRequest
+from maas.keys.v1.lookup_pb2_grpc import KeyLookupServiceStub
+from maas_common.server import serve
+from maas_common.testing import WORKLOAD, WORKLOAD_SECRET, FakeClock, Issuer, issuer
+from maas_common.testing.databases import postgres_database, postgres_server
+from maas_keys.app import build
+from maas_keys.settings import KeysSettings
+
+PEPPER = "5a" * 32
+NEVER = 9_999_999_999
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_logs() -> None:
+    """Tracebacks as the service prints them; structlog's own default draws every variable."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+        ]
+    )
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    # Not in pytest's own folder: run by root the server is another user, whom the next pytest to start shuts out of there.
+    with tempfile.TemporaryDirectory(prefix="maas-postgres-") as folder, postgres_server(Path(folder)) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request, tmp_path) -> Iterator[str]:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/keys.db"
+        return
+    with postgres_database(request.getfixturevalue("postgres")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def people() -> Iterator[Issuer]:
+    with issuer() as running:
+        yield running
+
+
+@pytest.fixture
+def files(tmp_path) -> dict[str, str]:
+    """Settings of a service that keeps everything in this test's folder."""
+    (tmp_path / "pepper").write_text(f"p1:{PEPPER}\n")
+    (tmp_path / "workload").write_text(WORKLOAD_SECRET)
+    return {
+        "database_url": f"sqlite:///{tmp_path}/keys.db",
+        "pepper_file": str(tmp_path / "pepper"),
+        "workload_secret_file": str(tmp_path / "workload"),
+    }
+
+
+class Watch:
+    """A watcher as authz is one, but confirming only when the test says so."""
+
+    def __init__(self, stub, name, resume_after):
+        self._call = stub.WatchKeys(metadata=WORKLOAD)
+        self._start = WatchKeysRequest(start={"watcher": name, "resume_after": resume_after})
+
+    async def started(self):
+        await self._call.write(self._start)
+        return self
+
+    async def next(self):
+        """What the service says next that is not a heartbeat."""
+        while (said := await self.any()).HasField("heartbeat"):
+            pass
+        return said
+
+    async def any(self):
+        said = await self._call.read()
+        if said is grpc.aio.EOF:
+            raise EOFError
+        return said
+
+    async def ack(self, revision):
+        await self._call.write(WatchKeysRequest(ack=revision))
+
+    async def ended(self):
+        """The status that the watch ends with, once everything said before is read."""
+        while True:
+            try:
+                await self.any()
+            except (EOFError, grpc.aio.AioRpcError):
+                return await self._call.code()
+
+    async def leave(self):
+        await self._call.done_writing()
+
+    def vanish(self):
+        self._call.cancel()
+
+
+class World:
+    """A running keys service and who talks to it."""
+
+    def __init__(self, channel, people, clock, settings, running):
+        self.channel = channel
+        self.keys = ApiKeysServiceStub(channel)
+        self.lookup = KeyLookupServiceStub(channel)
+        self.clock = clock
+        self.settings = settings
+        self.running = running
+        # Time is the clock's here: tokens of the machine's today would have ended.
+        self.admin = people.bearer("admin", groups=("maas-admins",), exp=NEVER)
+        self.alice = people.bearer("alice", groups=("staff",), exp=NEVER)
+        self.bob = people.bearer("bob", groups=("premium-users",), exp=NEVER)
+
+    async def watch(self, name="authz-1", resume_after=0):
+        """A watcher whose first message is still to be read."""
+        return await Watch(self.lookup, name, resume_after).started()
+
+    async def drained(self, name="authz-1"):
+        """A watcher that has taken and confirmed everything so far."""
+        watch = await self.watch(name)
+        first = await watch.next()
+        await watch.ack(first.revision)
+        return watch
+
+
+@pytest.fixture
+def keys_service(people, files):
+    """Opens a world: `async with keys_service(heartbeat_s=0.01) as world`."""
+
+    @asynccontextmanager
+    async def opened(**settings) -> AsyncIterator[World]:
+        clock = FakeClock()
+        made = KeysSettings(**{"port": 0, "metrics_port": 0, "oidc_issuer": people.url, "enforcement_wait_s": 0.0} | files | settings)
+        service = build(made, clock)
+        async with serve(service) as running:
+            background = [asyncio.ensure_future(task()) for task in service.background]
+            await service.readiness.wait()
+            async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:
+                yield World(channel, people, clock, made, running)
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+
+    return opened
+
+
+@pytest.fixture
+def refused():
+    """The error that a call must end with."""
+
+    async def caught(call) -> grpc.aio.AioRpcError:
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await call
+        return error.value
+
+    return caught
