@@ -145,7 +145,8 @@ def keys_service(people, files):
     @asynccontextmanager
     async def opened(**settings) -> AsyncIterator[World]:
         clock = FakeClock()
-        made = KeysSettings(**{"port": 0, "metrics_port": 0, "oidc_issuer": people.url, "enforcement_wait_s": 0.0} | files | settings)
+        defaults = {"port": 0, "metrics_port": 0, "oidc_issuer": people.url, "enforcement_wait_s": 0, "settle_s": 0}
+        made = KeysSettings(**defaults | files | settings)
         service = build(made, clock)
         async with serve(service) as running:
             background = [asyncio.ensure_future(task()) for task in service.background]

@@ -11,11 +11,12 @@ from maas_common.logs import configure_logging
 from maas_common.readiness import Readiness
 from maas_common.server import Service, run
 from maas_common.sql import migrate
+from maas_common.watch import WatchHub
 
 from maas_keys.adapters.database import open_private_database
 from maas_keys.adapters.sql_store import MIGRATIONS, SqlKeyStore
 from maas_keys.servicers.api_keys import ApiKeysServicer
-from maas_keys.servicers.feed import DATABASE, ChangeFeed
+from maas_keys.servicers.feed import DATABASE, ChangeFeed, Pace
 from maas_keys.servicers.key_lookup import KeyLookupServicer
 from maas_keys.settings import KeysSettings
 
@@ -35,13 +36,8 @@ def build(settings: KeysSettings, clock: Clock | None = None) -> Service:
         migrate(engine, MIGRATIONS)
     store = SqlKeyStore(engine, history=settings.history)
     readiness = Readiness(DATABASE)
-    feed = ChangeFeed(
-        store,
-        readiness,
-        enforcement_wait_s=settings.enforcement_wait_s,
-        heartbeat_s=settings.heartbeat_s,
-        poll_s=settings.poll_s,
-    )
+    hub = WatchHub(settle_s=settings.settle_s, remember_s=settings.remember_watchers_s)
+    feed = ChangeFeed(store, hub, readiness, Pace(settings.enforcement_wait_s, settings.heartbeat_s, settings.poll_s))
 
     def register(server: grpc.aio.Server) -> None:
         add_ApiKeysServiceServicer_to_server(ApiKeysServicer(store, feed, terms, clock), server)

@@ -39,6 +39,15 @@ class KeysSettings(ServiceSettings):
     enforcement_wait_s: float = Field(
         1.0, description="How long a change waits for every watcher to confirm it, before it returns with the names of the others.", ge=0
     )
+    settle_s: float = Field(
+        3.0, description="How long after the start watchers may take to come back; until then no change is called enforced.", ge=0
+    )
+    remember_watchers_s: float = Field(
+        300.0,
+        description="How long a watcher whose connection broke may go on deciding by what it knew (authz: stale_after_s); "
+        "for so long changes name it as lagging.",
+        ge=0,
+    )
     heartbeat_s: float = Field(1.0, description="How often a watcher hears that nothing changed.", gt=0)
     poll_s: float = Field(0.2, description="How often the database is asked what other replicas changed, and whether it answers.", gt=0)
     history: int = Field(

@@ -14,9 +14,10 @@ from maas_common.readiness import Readiness
 from maas_common.sql import migrate, open_database
 from maas_common.testing import FakeClock
 from maas_common.testing.databases import postgres_database
+from maas_common.watch import WatchHub
 from maas_keys.adapters.sql_store import MIGRATIONS, SqlKeyStore
 from maas_keys.servicers.api_keys import ApiKeysServicer
-from maas_keys.servicers.feed import ChangeFeed
+from maas_keys.servicers.feed import ChangeFeed, Pace
 from maas_keys.settings import KeysSettings
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
@@ -98,7 +99,7 @@ def test_a_caller_who_leaves_meanwhile_does_not_take_the_log_line_along(files):
         engine = open_database(files["database_url"])
         migrate(engine, MIGRATIONS)
         store = GatedStore(engine)
-        feed = ChangeFeed(store, Readiness("database"), enforcement_wait_s=0, heartbeat_s=1, poll_s=1)
+        feed = ChangeFeed(store, WatchHub(), Readiness("database"), Pace(enforcement_wait_s=0, heartbeat_s=1, poll_s=1))
         servicer = ApiKeysServicer(store, feed, KeysSettings(**files).terms(), FakeClock())
         bind_principal(Principal("https://idp", "sub-1", "alice"))
         with capture_logs() as logs:

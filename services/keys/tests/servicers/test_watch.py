@@ -126,18 +126,57 @@ def test_a_change_names_the_watchers_that_did_not_confirm_in_time(keys_service):
     asyncio.run(scenario())
 
 
-def test_a_watcher_that_leaves_or_vanishes_is_waited_for_no_longer(keys_service):
+def test_a_watcher_that_leaves_is_waited_for_no_longer(keys_service):
     async def scenario():
         async with keys_service(enforcement_wait_s=PATIENT_S) as world:
             made = await create(world)
-            leaving, vanishing = await world.drained("leaving"), await world.drained("vanishing")
+            watch = await world.drained()
             revoking = asyncio.create_task(revoke(world, made.id))
-            for watch in (leaving, vanishing):
-                await watch.next()
-            await leaving.leave()
-            vanishing.vanish()
+            await watch.next()
+            await watch.leave()
             assert (await revoking).enforcement.enforced
-            assert await leaving.ended() is grpc.StatusCode.OK
+            assert await watch.ended() is grpc.StatusCode.OK
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("remembered_s", "lagging"), [(PATIENT_S, ["authz-1 (not connected)"]), (0, [])])
+def test_a_watcher_whose_connection_broke_lags_while_it_may_decide_by_what_it_knew(keys_service, remembered_s, lagging):
+    async def scenario():
+        async with keys_service(remember_watchers_s=remembered_s) as world:
+            made = await create(world)
+            watch = await world.drained()
+            # While it is connected it lags under its bare name, as it confirms nothing of this.
+            assert list((await revoke(world, made.id)).enforcement.lagging) == ["authz-1"]
+            watch.vanish()
+            async with asyncio.timeout(PATIENT_S):
+                while (last := list((await revoke(world, made.id)).enforcement.lagging)) == ["authz-1"]:
+                    pass
+            assert last == lagging
+
+    asyncio.run(scenario())
+
+
+def test_a_watcher_that_comes_back_and_confirms_lags_no_longer(keys_service):
+    async def scenario():
+        async with keys_service(enforcement_wait_s=PATIENT_S, remember_watchers_s=PATIENT_S) as world:
+            made = await create(world)
+            watch = await world.drained()
+            watch.vanish()
+            revoking = asyncio.create_task(revoke(world, made.id))
+            back = await world.watch(resume_after=1)
+            await back.ack((await back.next()).revision)
+            assert (await revoking).enforcement.enforced
+
+    asyncio.run(scenario())
+
+
+def test_nothing_is_called_enforced_until_watchers_had_time_to_come_back_after_a_start(keys_service):
+    async def scenario():
+        async with keys_service(settle_s=PATIENT_S) as world:
+            answer = await create(world)
+            assert not answer.enforcement.enforced
+            assert list(answer.enforcement.lagging) == ["watchers from before the start (not connected)"]
 
     asyncio.run(scenario())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import structlog
 from maas_common.errors import UnavailableError
@@ -21,17 +22,24 @@ DATABASE = "database"
 """The readiness condition that the feed keeps."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long a change waits to be confirmed, how often watchers hear something, how often the database is asked."""
+
+    enforcement_wait_s: float
+    heartbeat_s: float
+    poll_s: float
+
+
 class ChangeFeed:
     """Joins the store's log to those connected. Of a log that is shared with replicas, each tells its own watchers."""
 
-    def __init__(self, store: KeyStore, readiness: Readiness, *, enforcement_wait_s: float, heartbeat_s: float, poll_s: float) -> None:
+    def __init__(self, store: KeyStore, hub: WatchHub, readiness: Readiness, pace: Pace) -> None:
         """Know nothing until `follow` runs."""
         self._store = store
+        self._hub = hub
         self._readiness = readiness
-        self._enforcement_wait_s = enforcement_wait_s
-        self._heartbeat_s = heartbeat_s
-        self._poll_s = poll_s
-        self._hub = WatchHub()
+        self._pace = pace
         self._database_answers = True
 
     @property
@@ -43,7 +51,7 @@ class ChangeFeed:
         """Take up what other replicas write, and whether the database answers, until cancelled."""
         while True:
             await self._poll()
-            await asyncio.sleep(self._poll_s)
+            await asyncio.sleep(self._pace.poll_s)
 
     async def _poll(self) -> None:
         try:
@@ -59,7 +67,7 @@ class ChangeFeed:
     async def enforced(self, revision: int) -> Enforced:
         """Tell of a change that was written; return when every watcher has confirmed it, or with those that have not in time."""
         self._publish(revision)
-        result = await self._hub.enforced(revision, self._enforcement_wait_s)
+        result = await self._hub.enforced(revision, self._pace.enforcement_wait_s)
         if not result.enforced:
             UNCONFIRMED.inc()
             log.warning("change not confirmed in time", revision=revision, lagging=result.lagging)
@@ -86,7 +94,7 @@ class ChangeFeed:
 
         A heartbeat reads the log too: one sent without would vouch for what another replica may have changed.
         """
-        await watcher.beyond(after, self._heartbeat_s)
+        await watcher.beyond(after, self._pace.heartbeat_s)
         return await self._store.changes(after)
 
     def _publish(self, revision: int) -> None:

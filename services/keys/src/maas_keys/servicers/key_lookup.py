@@ -51,6 +51,7 @@ class KeyLookupServicer(KeyLookupServiceServicer):
                     yield watched(changes)
                     changes = await self._feed.next(watcher, changes.revision)
                 acks.result()
+                watcher.farewell()
             finally:
                 acks.cancel()
                 await asyncio.gather(acks, return_exceptions=True)
