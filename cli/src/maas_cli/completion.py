@@ -46,17 +46,23 @@ class Answer:
         return left_in(self._response.headers)
 
     def pieces(self) -> Iterator[str]:
-        """The answer's text as it comes. A CommandError when the server gives up in the middle, or the end is missing."""
+        """The answer's text as it comes. A CommandError when the server gives up in the middle, or the end is missing.
+
+        The stream is read to its very end: a client that left at the last event would look like one that hung up.
+        """
+        is_done = False
         for data in data_of(self._response.iter_bytes()):
             if data == _DONE:
-                return
+                is_done = True
+                continue
             event = _event(data)
             if event.get("error"):
                 raise refusal(_code(event["error"]), event)
             self.usage = _usage(event.get("usage")) or self.usage
             for choice in event.get("choices") or ():
                 yield (choice.get("delta") or {}).get("content") or ""
-        raise UnreachableError("the answer broke off before its end")
+        if not is_done:
+            raise UnreachableError("the answer broke off before its end")
 
 
 class Gateway:

@@ -1,0 +1,105 @@
+from cli.tests.conftest import World
+
+URL = "http://10.0.0.7:8000/v1"
+
+
+def test_a_model_is_registered_for_tiers(admin: World) -> None:
+    result = admin.run("models", "add", "llama", "--url", URL, "--upstream-name", "Llama-3", "--tier", "gold", "--tier", "free")
+    assert result.exit_code == 0
+    assert "gold, free" in result.stdout
+    assert "enforced everywhere" in result.stderr
+    assert admin.management.requests[-1].json == {
+        "id": "llama",
+        "url": URL,
+        "upstreamName": "Llama-3",
+        "publishedTo": "tiers",
+        "tiers": ["gold", "free"],
+    }
+
+
+def test_a_model_is_registered_for_all_or_for_nobody(admin: World) -> None:
+    assert admin.json("models", "add", "open", "--url", URL, "--all")["publishedTo"] == "all"
+    assert admin.json("models", "add", "shut", "--url", URL)["publishedTo"] == "nobody"
+
+
+def test_all_and_tiers_contradict_each_other(admin: World) -> None:
+    result = admin.run("models", "add", "llama", "--url", URL, "--tier", "gold", "--all")
+    assert result.exit_code == 2
+    assert not admin.management.models
+
+
+def test_a_model_without_a_url_is_a_usage_error(admin: World) -> None:
+    assert admin.run("models", "add", "llama").exit_code == 2
+
+
+def test_an_id_that_is_taken_is_exit_1_with_the_servers_reason(admin: World) -> None:
+    admin.run("models", "add", "llama", "--url", URL)
+    result = admin.run("models", "add", "llama", "--url", URL)
+    assert result.exit_code == 1
+    assert result.stderr == 'error: model "llama" exists already; pick another id\n'
+
+
+def test_a_model_that_the_gateway_rejects_is_a_warning_with_its_reason(admin: World) -> None:
+    result = admin.run("models", "add", "llama", "--url", "http://host:99999/v1")
+    assert result.exit_code == 0
+    assert "warning: the gateway does not route to llama: Invalid port" in result.stderr
+
+
+def test_the_list_shows_where_and_for_whom(admin: World) -> None:
+    admin.run("models", "add", "llama", "--url", URL, "--tier", "gold")
+    admin.run("models", "add", "open", "--url", URL, "--all")
+    lines = admin.run("models", "list").stdout.splitlines()
+    assert lines[0].split() == ["ID", "STATE", "PUBLISHED", "TO", "URL", "DISPLAY", "NAME"]
+    assert lines[1].split() == ["llama", "ready", "gold", URL, "-"]
+    assert lines[2].split() == ["open", "ready", "all", URL, "-"]
+
+
+def test_a_user_sees_their_own_models_and_is_told_how(world: World) -> None:
+    world.sign_in("admin")
+    world.run("models", "add", "open", "--url", URL, "--all")
+    world.run("models", "add", "shut", "--url", URL)
+    world.sign_in("alice")
+    refused = world.run("models", "list")
+    assert refused.exit_code == 1
+    assert refused.stderr.splitlines() == [
+        "error: alice is not an administrator",
+        "hint: the models that you may use: maas models list --mine",
+    ]
+    assert [model["id"] for model in world.json("models", "list", "--mine")] == ["open"]
+    assert world.run("models", "list", "--mine").stdout.splitlines()[1].split()[:2] == ["open", "yes"]
+
+
+def test_an_update_sends_what_is_given_and_nothing_else(admin: World) -> None:
+    admin.run("models", "add", "llama", "--url", URL, "--tier", "gold", "--upstream-name", "Llama-3")
+    admin.run("models", "update", "llama", "--nobody", "--upstream-name", "")
+    assert admin.management.requests[-1].json == {"publishedTo": "nobody", "upstreamName": ""}
+    shown = admin.json("models", "show", "llama")
+    assert (shown["publishedTo"], shown["upstreamName"], shown["url"]) == ("nobody", "", URL)
+
+
+def test_an_update_of_nothing_is_a_usage_error(admin: World) -> None:
+    result = admin.run("models", "update", "llama")
+    assert result.exit_code == 2
+    assert "nothing to change" in result.stderr
+
+
+def test_an_update_with_another_etag_is_refused(admin: World) -> None:
+    admin.run("models", "add", "llama", "--url", URL)
+    result = admin.run("models", "update", "llama", "--all", "--etag", "old")
+    assert result.exit_code == 1
+    assert "etag old is not the current one" in result.stderr
+
+
+def test_a_removed_model_is_gone(admin: World) -> None:
+    admin.run("models", "add", "llama", "--url", URL)
+    result = admin.run("models", "remove", "llama", "--yes")
+    assert (result.exit_code, result.stdout) == (0, "Removed model llama.\n")
+    assert admin.run("models", "show", "llama").exit_code == 4
+    admin.run("models", "add", "llama", "--url", URL)
+    assert admin.json("models", "remove", "llama", "--yes")["enforcement"]["enforced"] is True
+
+
+def test_removing_without_a_terminal_or_yes_removes_nothing(admin: World) -> None:
+    admin.run("models", "add", "llama", "--url", URL)
+    assert admin.run("models", "remove", "llama").exit_code == 2
+    assert "llama" in admin.management.models
