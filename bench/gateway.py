@@ -16,7 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -112,7 +112,7 @@ async def timed(client: httpx.AsyncClient, url: str, body: bytes, headers: dict[
     return took
 
 
-async def compare(ways: dict[str, Callable[[], Awaitable[float]]], requests: int) -> dict[str, list[float]]:
+async def compare(ways: Mapping[str, Callable[[], Awaitable[float]]], requests: int) -> dict[str, list[float]]:
     """Milliseconds of each way, one request of each in turn, after a warm-up."""
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(requests + requests // 10):

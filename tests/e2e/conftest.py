@@ -116,17 +116,17 @@ class Upstream:
     requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
     answer: Callable[[BaseHTTPRequestHandler, bytes], None] | None = None
 
+    @staticmethod
+    def send_json(handler: BaseHTTPRequestHandler, body: bytes, status: int = 200) -> None:
+        handler.send_response(status)
+        handler.send_header("content-type", "application/json")
+        handler.send_header("content-length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
     @property
     def last(self) -> tuple[str, dict[str, str], bytes]:
         return self.requests[-1]
-
-
-def send_json(handler: BaseHTTPRequestHandler, body: bytes, status: int = 200) -> None:
-    handler.send_response(status)
-    handler.send_header("content-type", "application/json")
-    handler.send_header("content-length", str(len(body)))
-    handler.end_headers()
-    handler.wfile.write(body)
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def upstream() -> Iterator[Upstream]:
             if running.answer:
                 running.answer(self, body)
             else:
-                send_json(
+                running.send_json(
                     self, b'{"object":"chat.completion","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}}'
                 )
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
-from conftest import ROOT
+
+ROOT = Path(__file__).parents[2]
 
 
 def error_of(answer, status: int) -> dict:
@@ -118,7 +120,7 @@ def test_the_command_line_manages_and_talks(world, maas, upstream):
     maas("models", "remove", "cli-model", "--yes")
     maas("keys", "revoke", key["id"], "--yes")
     assert world.gateway.get("/v1/models", headers={"x-api-key": key["key"]}).status_code == 401
-    maas("chat", "smollm2", "Say hi.", MAAS_API_KEY=key["key"], code=1)
+    maas("chat", "smollm2", "Say hi.", MAAS_API_KEY=key["key"], code=3)
 
 
 def test_the_command_line_says_who_must_sign_in(world, tmp_path):

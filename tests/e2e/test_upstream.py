@@ -5,8 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 
-from conftest import send_json
-
 
 def settled(someone) -> dict[str, int]:
     while someone.reserved():
@@ -73,7 +71,7 @@ def test_forged_headers_change_no_decision(world, customer):
 
 
 def test_an_upstream_error_is_passed_on_and_costs_no_tokens(customer, upstream, model):
-    upstream.answer = lambda handler, _body: send_json(handler, b'{"error":{"message":"overloaded"}}', 529)
+    upstream.answer = lambda handler, _body: upstream.send_json(handler, b'{"error":{"message":"overloaded"}}', 529)
     someone = customer()
     answer = post(someone, model, b'{"model":"x"}')
     assert (answer.status_code, answer.json()["error"]["message"]) == (529, "overloaded")
@@ -81,7 +79,8 @@ def test_an_upstream_error_is_passed_on_and_costs_no_tokens(customer, upstream, 
 
 
 def test_an_answer_without_usage_is_estimated(customer, upstream, model):
-    upstream.answer = lambda handler, _body: send_json(handler, json.dumps({"choices": [{"message": {"content": "word " * 100}}]}).encode())
+    silent = json.dumps({"choices": [{"message": {"content": "word " * 100}}]}).encode()
+    upstream.answer = lambda handler, _body: upstream.send_json(handler, silent)
     someone = customer()
     assert post(someone, model, b'{"model":"x"}').status_code == 200
     assert settled(someone)["total_tokens"] > 20
@@ -91,7 +90,7 @@ def test_the_model_is_not_asked_for_a_compressed_answer(customer, upstream, mode
     def answer(handler, _body):
         body = b'{"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}'
         packed = "gzip" in (handler.headers.get("accept-encoding") or "")
-        send_json(handler, gzip.compress(body) if packed else body)
+        upstream.send_json(handler, gzip.compress(body) if packed else body)
 
     upstream.answer = answer
     someone = customer()

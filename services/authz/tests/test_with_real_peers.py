@@ -84,9 +84,13 @@ def in_suite(engine, people, tmp_path):
 
         async def main() -> None:
             async with AsyncExitStack() as stack:
-                keys = maas_keys.app.build(KeysSettings(**usual, database_url=f"sqlite:///{tmp_path}/keys.db", pepper_file=pepper))
+                keys = maas_keys.app.build(
+                    KeysSettings(**usual, settle_s=0, database_url=f"sqlite:///{tmp_path}/keys.db", pepper_file=pepper)
+                )
                 registry = maas_registry.app.build(
-                    RegistrySettings(**usual, database_url=f"sqlite:///{tmp_path}/registry.db", allowed_endpoint_ranges=["127.0.0.0/8"])
+                    RegistrySettings(
+                        **usual, settle_s=0, database_url=f"sqlite:///{tmp_path}/registry.db", allowed_endpoint_ranges=["127.0.0.0/8"]
+                    )
                 )
                 to_keys, to_registry = [
                     await stack.enter_async_context(connect(f"127.0.0.1:{await stack.enter_async_context(running(service))}"))

@@ -76,18 +76,23 @@ async def _until_told(build: Callable[[], Service]) -> None:
         asyncio.get_running_loop().add_signal_handler(number, told.set)
     service = build()
     configure_logging(service.name, service.settings.log_level, service.settings.log_format)
-    async with serve(service) as running:
-        log.info("service started", port=running.port, metrics_port=running.metrics_port, engine=service.engine)
-        waiting = asyncio.create_task(told.wait())
-        work = [asyncio.ensure_future(task()) for task in service.background]
-        done, rest = await asyncio.wait([waiting, *work], return_when=asyncio.FIRST_COMPLETED)
-        log.info("service stopping", told=told.is_set())
-        for task in rest:
+    work: list[asyncio.Future[Any]] = []
+    try:
+        async with serve(service) as running:
+            log.info("service started", port=running.port, metrics_port=running.metrics_port, engine=service.engine)
+            waiting = asyncio.create_task(told.wait())
+            work += [asyncio.ensure_future(task()) for task in service.background]
+            await asyncio.wait({waiting, *work}, return_when=asyncio.FIRST_COMPLETED)
+            log.info("service stopping", told=told.is_set())
+    finally:
+        # Only now: what is still in flight above decides by what these keep current.
+        for task in work:
             task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
-        for task in done - {waiting}:
-            task.result()
-            raise RuntimeError("a background task of the service ended by itself")
+        endings = await asyncio.gather(*work, return_exceptions=True)
+    if not told.is_set():
+        raise RuntimeError("a background task of the service ended by itself") from next(
+            (e for e in endings if isinstance(e, Exception)), None
+        )
 
 
 @asynccontextmanager

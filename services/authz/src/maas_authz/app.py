@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from functools import partial
 
@@ -40,7 +39,8 @@ def build(settings: AuthzSettings, *, keys: grpc.aio.Channel, registry: grpc.aio
     """The service, deciding by what it follows over the two channels."""
     clock = clock or SystemClock()
     secret = settings.workload_secret().get_secret_value()
-    watcher = f"authz-{socket.gethostname()[:_MAX_HOST]}-{os.getpid()}-{settings.port}"
+    # The same after a restart: a change waits for the process that crashed until its successor is there.
+    watcher = f"authz-{socket.gethostname()[:_MAX_HOST]}-{settings.port}"
     readiness = Readiness("catalogue", "keys")
 
     of_keys, of_catalogue = Confirmation(settings.stale_after_s), Confirmation(settings.stale_after_s)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -21,8 +22,9 @@ Request = TypeVar("Request")
 Response = TypeVar("Response")
 
 _FIRST_PAUSE_S = 0.05
-_LONGEST_PAUSE_S = 2.0
+_LONGEST_PAUSE_S = 1.0
 _DOUBLINGS = 6
+_FAREWELL_S = 1.0
 
 
 class OutOfStepError(Exception):
@@ -52,7 +54,7 @@ def connect(address: str) -> grpc.aio.Channel:
             ("grpc.http2.max_pings_without_data", 0),
             ("grpc.initial_reconnect_backoff_ms", 50),
             ("grpc.min_reconnect_backoff_ms", 1_000),
-            ("grpc.max_reconnect_backoff_ms", 2_000),
+            ("grpc.max_reconnect_backoff_ms", 1_000),
             ("grpc.enable_http_proxy", 0),
         ],
     )
@@ -86,6 +88,18 @@ async def _converse(watch: Watch[Any, Any], workload_secret: str) -> str:
             await call.write(watch.ack(message.revision))
     except asyncio.InvalidStateError:
         return "the stream ended before a confirmation"
+    except asyncio.CancelledError:
+        await _say_farewell(call)
+        raise
     finally:
         call.cancel()
     return "the stream ended"
+
+
+async def _say_farewell(call: grpc.aio.StreamStreamCall[Any, Any]) -> None:
+    """End the stream from this side and hear that it was heard: changes need not wait for who has left."""
+    with suppress(TimeoutError, asyncio.InvalidStateError, grpc.aio.AioRpcError):
+        async with asyncio.timeout(_FAREWELL_S):
+            await call.done_writing()
+            async for _ in call:
+                pass
