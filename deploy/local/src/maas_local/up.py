@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-from types import FrameType
-
 import grpc
 from rich.console import Console
 
@@ -16,27 +12,20 @@ from maas_local.state import AlreadyRunningError
 from maas_local.summary import print_summary
 from maas_local.supervisor import StartError
 from maas_local.taken_ports import PortsTakenError
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_EXIT_INTERRUPTED = 130
-
-
-class ToldToStop(BaseException):
-    """Ctrl-C, SIGTERM, or the terminal was closed. Not an Exception: nothing but the outermost block may catch it."""
+from maas_local.told import Ear, ToldToStop
 
 
 def run_up(settings: LocalSettings, console: Console) -> int:
     """Run until told to stop; the process's exit code."""
     progress = Progress(console)
-    _raise_when_told()
     try:
+        ear = Ear()
         stack = Stack(settings, progress.report)
         try:
             _bring_up(stack, progress, console)
-            while True:
-                signal.pause()
+            ear.wait()
         finally:
-            _end_at_once_when_told_again()
+            ear.end_at_once_when_told_again()
             progress.say("stopping …", "dim")
             stack.stop()
     except ToldToStop:
@@ -64,23 +53,3 @@ def _bring_up(stack: Stack, progress: Progress, console: Console) -> None:
     print_summary(console, stack.settings, stack.processes.board.states(), stack.samples())
     people = ", ".join(stack.people)
     progress.say(f"\nSign in with `.venv/bin/maas login <name>`: {people}. Logs: {stack.state.logs}. Ctrl-C stops everything.")
-
-
-def _raise_when_told() -> None:
-    def told(_number: int, _frame: FrameType | None) -> None:
-        # Once: what comes next is the orderly end.
-        for number in _SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
-        raise ToldToStop
-
-    for number in _SIGNALS:
-        signal.signal(number, told)
-
-
-def _end_at_once_when_told_again() -> None:
-    def again(_number: int, _frame: FrameType | None) -> None:
-        # The system kills every process of ours with us.
-        os._exit(_EXIT_INTERRUPTED)
-
-    for number in _SIGNALS:
-        signal.signal(number, again)
