@@ -47,7 +47,8 @@ try:
 except ToldToStop:
     ear.end_at_once_when_told_again()
     print("stopping", flush=True)
-    ear.wait()
+    while True:
+        pass
 """
 
 
