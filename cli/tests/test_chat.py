@@ -14,7 +14,7 @@ def test_an_answer_goes_to_stdout_and_what_it_took_to_stderr(caller: World) -> N
     result = caller.run("chat", "smollm2", "Why is the sky blue?")
     assert result.exit_code == 0
     assert result.stdout == "Because of\u2028 Rayleigh.\n"
-    assert result.stderr == "tokens: 12 in, 1,034 out, 1,046 total; left: 9 requests (reset in 42s), 1,950 tokens (reset in 42s)\n"
+    assert result.stderr == "tokens: 12 in, 1,034 out, 1,046 total; left: requests 9 (reset in 42s), tokens 1,950 (reset in 42s)\n"
 
 
 def test_the_request_streams_asks_for_usage_and_carries_the_options(caller: World) -> None:
@@ -52,7 +52,7 @@ def test_without_limits_and_usage_it_says_so(caller: World) -> None:
 
 def test_a_reset_in_bare_seconds_gets_its_unit(caller: World) -> None:
     caller.gateway.answers = [streamed("ok", headers={"x-ratelimit-remaining-tokens": "7", "x-ratelimit-reset-tokens": "3"})]
-    assert caller.run("chat", "smollm2", "hi").stderr.endswith("left: 7 tokens (reset in 3s)\n")
+    assert caller.run("chat", "smollm2", "hi").stderr.endswith("left: tokens 7 (reset in 3s)\n")
 
 
 def test_the_key_is_read_from_a_file(world: World, tmp_path: Path) -> None:

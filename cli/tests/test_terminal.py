@@ -102,6 +102,19 @@ def test_ctrl_c_stops_an_answer_and_the_conversation_goes_on(caller: World, endl
     assert "Traceback" not in terminal.screen
 
 
+def test_ctrl_c_at_the_prompt_drops_the_line_and_nothing_else(caller: World) -> None:
+    caller.gateway.answers = [streamed("Fine")]
+    with Terminal(("chat", "smollm2"), caller.environment) as terminal:
+        terminal.wait_for("> ")
+        terminal.interrupt()
+        terminal.wait_for("> ")
+        terminal.type("How are you?\n")
+        terminal.wait_for("Fine")
+        terminal.wait_for("> ")
+        terminal.type("\x04")
+        assert terminal.ended() == 0
+
+
 def test_ctrl_c_ends_a_single_answer_with_130(caller: World, endless: Response) -> None:
     caller.gateway.answers = [endless]
     with Terminal(("chat", "smollm2", "A tale?"), caller.environment) as terminal:

@@ -17,9 +17,9 @@ class Left:
     reset: str
 
     def __str__(self) -> str:
-        """`18 requests (reset in 42s)`."""
+        """`requests 18 (reset in 42s)`."""
         count = f"{int(self.remaining):,}" if self.remaining.isdecimal() else self.remaining
-        return f"{count} {self.kind}" + (f" (reset in {self.reset})" if self.reset else "")
+        return f"{self.kind} {count}" + (f" (reset in {self.reset})" if self.reset else "")
 
 
 def left_in(headers: Mapping[str, str]) -> list[Left]:

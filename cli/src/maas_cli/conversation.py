@@ -35,7 +35,7 @@ class Conversation:
         """Ask what is typed, until Ctrl-D. Ctrl-C stops an answer; a refusal is shown and the conversation goes on."""
         with suppress(ImportError):
             importlib.import_module("readline")  # line editing and history in input(), where the platform has it
-        note("Ctrl-C stops an answer, Ctrl-D ends.")
+        note("Ctrl-C stops an answer, Ctrl-D ends the conversation.")
         while (prompt := _typed()) is not None:
             try:
                 if prompt.strip():
@@ -49,8 +49,12 @@ class Conversation:
 
 
 def _typed() -> str | None:
+    """The next line, None at the end. Ctrl-C drops what is typed: one that comes just after an answer's end shall not end it all."""
     try:
         return input("> " if sys.stdout.isatty() else "")
+    except KeyboardInterrupt:
+        typer.echo(err=True)
+        return ""
     except EOFError:
         typer.echo(err=True)
         return None
