@@ -1,0 +1,63 @@
+"""The wire: what is written by hand is what Envoy's own messages write and read."""
+
+from __future__ import annotations
+
+import pytest
+from envoy.service.ratelimit.v3 import rls_pb2
+from hypothesis import given
+from hypothesis import strategies as st
+from maas_common.errors import InvalidArgumentError
+from maas_ratelimit.adapters import envoy_rls
+
+OK, OVER_LIMIT = rls_pb2.RateLimitResponse.OK, rls_pb2.RateLimitResponse.OVER_LIMIT
+HEADERS = st.lists(
+    st.tuples(st.text(st.characters(codec="ascii"), max_size=200), st.text(st.characters(codec="ascii"), max_size=200)), max_size=12
+)
+
+
+def request(*descriptors: dict[str, str], domain: str = "maas") -> bytes:
+    packed = rls_pb2.RateLimitRequest(domain=domain, hits_addend=7)
+    for entries in descriptors:
+        descriptor = packed.descriptors.add()
+        descriptor.hits_addend.value = 0
+        descriptor.limit.requests_per_unit = 3
+        for key, value in entries.items():
+            descriptor.entries.add(key=key, value=value)
+    return packed.SerializeToString()
+
+
+@given(st.text(), st.dictionaries(st.text(), st.text(), max_size=30))
+def test_a_request_is_read_as_envoy_writes_it(domain, entries):
+    read = envoy_rls.unpack(request(entries, domain=domain))
+    assert (read.domain, dict(envoy_rls.only_descriptor(read))) == (domain, entries)
+
+
+def test_an_entry_that_is_not_there_is_the_default():
+    assert envoy_rls.only_descriptor(envoy_rls.unpack(request({"a": "b"}))).get("c", "-") == "-"
+
+
+@pytest.mark.parametrize("descriptors", [(), ({"a": "1"}, {"b": "2"})])
+def test_a_request_has_one_descriptor(descriptors):
+    with pytest.raises(InvalidArgumentError, match=f"has {len(descriptors)} descriptors"):
+        envoy_rls.only_descriptor(envoy_rls.unpack(request(*descriptors)))
+
+
+def test_bytes_that_are_no_request_are_refused():
+    with pytest.raises(InvalidArgumentError, match="not a RateLimitRequest"):
+        envoy_rls.unpack(b"\xff\xff")
+
+
+@given(HEADERS, st.integers(0, 3))
+def test_an_ok_is_read_as_it_was_meant(headers, descriptors):
+    read = rls_pb2.RateLimitResponse.FromString(envoy_rls.pack_ok(headers, descriptors))
+    assert (read.overall_code, [status.code for status in read.statuses]) == (OK, [OK] * descriptors)
+    assert [(header.key, header.value) for header in read.response_headers_to_add] == headers
+    assert read.raw_body == b""
+
+
+@given(HEADERS, st.binary(max_size=300))
+def test_a_refusal_is_read_as_it_was_meant(headers, body):
+    read = rls_pb2.RateLimitResponse.FromString(envoy_rls.pack_over_limit(headers, body))
+    assert (read.overall_code, [status.code for status in read.statuses]) == (OVER_LIMIT, [OVER_LIMIT])
+    assert [(header.key, header.value) for header in read.response_headers_to_add] == [("content-type", "application/json"), *headers]
+    assert read.raw_body == body

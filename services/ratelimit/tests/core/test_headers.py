@@ -1,0 +1,104 @@
+"""Rate limit headers."""
+
+from __future__ import annotations
+
+import pytest
+from maas_ratelimit.core.counting import Admission
+from maas_ratelimit.core.headers import HeaderWriter
+from maas_ratelimit.core.plans import Plan
+
+NOW = 1_800_000_030.25
+MINUTE, DAY = 1_800_000_060, 1_800_057_600
+FOUR = Plan.parse(
+    "1;tier/free/requests-1d:requests:500:1d:user;tier/free/requests-1m:requests:10:1m:user"
+    ";tier/free/tokens-1d:total_tokens:100000:1d:user;tier/free/tokens-1m:total_tokens:2000:1m:user"
+)
+ENDS = (DAY, MINUTE, DAY, MINUTE)
+
+
+def admitted(plan, left, ends=ENDS, sets=("x-ratelimit", "openai")):
+    return dict(HeaderWriter(sets).admitted(plan, Admission((), left, ends), NOW))
+
+
+def refused(refusing, left, sets=("x-ratelimit", "openai")):
+    return dict(HeaderWriter(sets).refused(FOUR, Admission(refusing, left, ENDS), NOW))
+
+
+def test_an_admitted_request_sees_the_tightest_limit_of_each_kind():
+    assert admitted(FOUR, (400, 9, 90_000, 1_500)) == {
+        "x-ratelimit-limit": "10",
+        "x-ratelimit-remaining": "9",
+        "x-ratelimit-reset": str(MINUTE),
+        "x-ratelimit-limit-requests": "10",
+        "x-ratelimit-remaining-requests": "9",
+        "x-ratelimit-reset-requests": "30s",
+        "x-ratelimit-limit-tokens": "2000",
+        "x-ratelimit-remaining-tokens": "1500",
+        "x-ratelimit-reset-tokens": "30s",
+    }
+
+
+def test_of_limits_with_as_little_left_the_one_that_ends_last_is_shown():
+    headers = admitted(FOUR, (0, 0, 5, 5))
+    assert headers["x-ratelimit-reset"] == str(DAY)
+    assert headers["x-ratelimit-reset-tokens"] == "15h59m30s"
+
+
+def test_what_was_overdrawn_shows_as_nothing_left():
+    assert admitted(FOUR, (1, 1, -300, 2000))["x-ratelimit-remaining-tokens"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("refusing", "left", "shown", "retry_after"),
+    [
+        pytest.param((1,), (400, 0, 9000, 900), ["10", "0", str(MINUTE)], "30", id="requests"),
+        pytest.param((3,), (400, 5, 9000, 40), ["2000", "40", str(MINUTE)], "30", id="tokens, some left"),
+        pytest.param((1, 2), (400, 0, 0, 900), ["100000", "0", str(DAY)], "57570", id="the one that refuses longest"),
+        pytest.param((1, 3), (400, 0, 900, 0), ["10", "0", str(MINUTE)], "30", id="both as long"),
+    ],
+)
+def test_a_refused_request_sees_the_limit_that_refuses_it_longest(refusing, left, shown, retry_after):
+    headers = refused(refusing, left)
+    assert [headers[f"x-ratelimit-{name}"] for name in ("limit", "remaining", "reset")] == shown
+    assert headers["retry-after"] == retry_after
+
+
+@pytest.mark.parametrize(("now", "retry_after"), [(0.0, "60"), (0.001, "60"), (59.0, "1"), (59.999, "1"), (60.0, "1")])
+def test_retry_after_is_rounded_up_and_at_least_a_second(now, retry_after):
+    plan = Plan.parse("1;a:requests:1:1m:user")
+    assert ("retry-after", retry_after) in HeaderWriter(()).refused(plan, Admission((0,), (0,), (60,)), now)
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(1, "1s"), (59, "59s"), (60, "1m0s"), (360, "6m0s"), (3600, "1h0m0s"), (90_061, "25h1m1s")])
+def test_openai_durations_are_written_as_openai_does(seconds, text):
+    plan = Plan.parse("1;a:requests:1:366d:user")
+    exact = HeaderWriter(["openai"]).admitted(plan, Admission((), (1,), (seconds,)), 0.0)
+    assert dict(exact)["x-ratelimit-reset-requests"] == text
+
+
+def test_a_plan_with_one_kind_shows_that_kind_only():
+    plan = Plan.parse("1;a:total_tokens:5:1m:user")
+    assert set(admitted(plan, (5,), (MINUTE,))) == {f"x-ratelimit-{name}-tokens" for name in ("limit", "remaining", "reset")}
+
+
+def test_the_ietf_set_shows_every_limit():
+    assert admitted(FOUR, (400, 9, 90_000, -1), sets=["ietf"]) == {
+        "ratelimit-policy": '"tier/free/requests-1d";q=500;w=86400, "tier/free/requests-1m";q=10;w=60, '
+        '"tier/free/tokens-1d";q=100000;qu="tokens";w=86400, "tier/free/tokens-1m";q=2000;qu="tokens";w=60',
+        "ratelimit": '"tier/free/requests-1d";r=400;t=57570, "tier/free/requests-1m";r=9;t=30, '
+        '"tier/free/tokens-1d";r=90000;t=57570, "tier/free/tokens-1m";r=0;t=30',
+    }
+
+
+@pytest.mark.parametrize(
+    ("sets", "names"),
+    [
+        (["x-ratelimit"], {"x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"}),
+        (["openai"], {f"x-ratelimit-{name}-{kind}" for name in ("limit", "remaining", "reset") for kind in ("requests", "tokens")}),
+        (["ietf"], {"ratelimit", "ratelimit-policy"}),
+        ([], set()),
+    ],
+)
+def test_only_the_chosen_sets_are_written_and_none_for_a_plan_without_limits(sets, names):
+    assert set(admitted(FOUR, (1, 1, 1, 1), sets=sets)) == names
+    assert admitted(Plan.parse("1"), (), (), sets) == {}
