@@ -111,6 +111,21 @@ class Envoy:
         await self.ack(response)
         return response
 
+    @asynccontextmanager
+    async def following(self) -> AsyncIterator[None]:
+        """Take everything that comes inside the block, and leave at its end."""
+
+        async def follow() -> None:
+            while True:
+                await self.take()
+
+        task = asyncio.create_task(follow())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
 
 @dataclass
 class World:
@@ -178,6 +193,8 @@ def open_world(people: Issuer, tmp_path: Path) -> OpenWorld:
         "enforcement_wait_s": 60,
         "heartbeat_s": 60,
         "poll_s": 60,
+        "settle_s": 0,
+        "remember_watchers_s": 0,
     }
 
     @asynccontextmanager

@@ -16,6 +16,7 @@ from maas_common.logs import configure_logging
 from maas_common.readiness import Readiness
 from maas_common.server import Service, run
 from maas_common.sql import migrate, open_database
+from maas_common.watch import WatchHub
 from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 
@@ -52,7 +53,8 @@ def build(settings: RegistrySettings, *, resolver: Resolver | None = None, clock
     store = SqlCatalogueStore(_database(settings), history=settings.history)
     options = ClusterOptions(settings.cluster_connect_timeout_s, settings.cluster_ca_file)
     fleet = AdsFleet(partial(cluster_resource, options=options))
-    rollout = CatalogueRollout(store, fleet, readiness, wait_s=settings.enforcement_wait_s, poll_s=settings.poll_s)
+    watchers = WatchHub(settle_s=settings.settle_s, remember_s=settings.remember_watchers_s)
+    rollout = CatalogueRollout(store, fleet, readiness, watchers, wait_s=settings.enforcement_wait_s, poll_s=settings.poll_s)
     changes = Changes(store, rollout, clock)
     policy = AddressPolicy(tuple(settings.allowed_endpoint_ranges), tuple(settings.refused_endpoint_ranges))
     resolver = resolver or SystemResolver(settings.resolve_timeout_s)

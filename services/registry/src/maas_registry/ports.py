@@ -70,10 +70,6 @@ class RouteSink(Protocol):
         """What the connected gateways made of that model as it is given."""
         ...
 
-    def close(self) -> None:
-        """The service stops: let gateways go."""
-        ...
-
 
 class Rollout(Protocol):
     """Takes every revision of the catalogue to the gateway and to those who decide by it."""
@@ -86,11 +82,6 @@ class Rollout(Protocol):
     @property
     def watchers(self) -> WatchHub:
         """Who follows it."""
-        ...
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether the service stops, and watches should end."""
         ...
 
     async def enforced(self, revision: int) -> Enforced:
@@ -141,16 +132,11 @@ class EnvoyConnection(Protocol):
         ...
 
     async def changed(self) -> None:
-        """Return when there may be something to say, or the stream may have to end."""
+        """Return when there may be something to say."""
         ...
 
     def wake(self) -> None:
         """Have `changed` return."""
-        ...
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether the service stops, and the stream should end."""
         ...
 
 

@@ -40,6 +40,15 @@ class RegistrySettings(ServiceSettings):
         description="How long a change waits for Envoys and watchers to apply it before it returns with the names of those that lag.",
         ge=0,
     )
+    settle_s: float = Field(
+        3.0, description="How long after the start watchers may take to come back; until then no change is called enforced.", ge=0
+    )
+    remember_watchers_s: float = Field(
+        300.0,
+        description="How long a watcher whose connection broke may go on deciding by what it knew (authz: stale_after_s); "
+        "for so long changes name it as lagging.",
+        ge=0,
+    )
     heartbeat_s: float = Field(1.0, description="How often a watcher is told that nothing has changed.", gt=0)
 
     allowed_endpoint_ranges: list[IPv4Network | IPv6Network] = Field(

@@ -66,19 +66,18 @@ def logged(standard):
 
 
 @pytest.mark.parametrize(
-    ("revision", "models", "deleted_models", "tiers", "deleted_tiers"),
+    ("revision", "changed", "deleted"),
     [
-        (4, ["for-all", "for-paying"], ["removed"], ["free"], ["gone"]),
-        (5, ["for-paying"], ["removed"], ["free"], ["gone"]),
-        (7, [], ["removed"], ["free"], []),
-        (8, [], [], [], []),
+        (4, ["for-all", "for-paying", "free"], ["removed", "gone"]),
+        (5, ["for-paying", "free"], ["removed", "gone"]),
+        (7, ["free"], ["removed"]),
+        (8, [], []),
     ],
 )
-def test_a_change_holds_everything_since_a_revision_as_it_is_now(standard, revision, models, deleted_models, tiers, deleted_tiers):
+def test_a_change_holds_everything_since_a_revision_as_it_is_now(standard, revision, changed, deleted):
     change = logged(standard).since(revision)
-    assert [model.id for model in change.models] == models
-    assert [tier.name for tier in change.tiers] == tiers
-    assert (list(change.deleted_models), list(change.deleted_tiers)) == (deleted_models, deleted_tiers)
+    assert [model.id for model in change.models] + [tier.name for tier in change.tiers] == changed
+    assert [*change.deleted_models, *change.deleted_tiers] == deleted
 
 
 @pytest.mark.parametrize("revision", [3, 9])

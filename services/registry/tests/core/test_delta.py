@@ -111,7 +111,7 @@ def test_a_refused_resource_is_known_by_the_clients_words_until_another_version_
 
 def test_of_several_resources_refused_together_the_ones_at_fault_are_found():
     subscription = Subscription((), {})
-    wanted = {name: "1" for name in "abcdefg"}
+    wanted = dict.fromkeys("abcdefg", "1")
     bad, refusals, messages = {"c", "f"}, [], everything(subscription, 1, wanted)
     while messages:
         delta = messages.pop(0)

@@ -6,15 +6,21 @@ import asyncio
 import http.client
 import json
 import ssl
-import subprocess
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from maas_common.testing import WORKLOAD
 
 BINARY = next(folder for folder in Path(__file__).parents if (folder / "uv.lock").exists()) / ".tools/envoy/bin/envoy"
@@ -128,26 +134,28 @@ def gateway(tmp_path) -> Callable[..., AsyncIterator[Gateway]]:
     @asynccontextmanager
     async def running(world, **extra) -> AsyncIterator[Gateway]:
         folder = Path(tempfile.mkdtemp(dir=tmp_path))
-        config, admin, output = folder / "envoy.json", folder / "admin", folder / "envoy.log"
+        config, admin = folder / "envoy.json", folder / "admin"
         config.write_text(json.dumps(bootstrap(world.port) | extra))
-        log = output.open("w")
         command = [str(BINARY), "-c", str(config), "--use-dynamic-base-id", "--admin-address-path", str(admin), "--concurrency", "1"]
-        process = subprocess.Popen(command, stdout=log, stderr=log)
+        process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+        seen: list[str] = []
         try:
-            async with asyncio.timeout(60):
-                while not (admin.exists() and (address := admin.read_text())):
-                    assert process.poll() is None, output.read_text()
-                    await asyncio.sleep(0.05)
-                admin_port = int(address.rpartition(":")[2])
-                while "LIVE" not in await asyncio.to_thread(lambda: get(admin_port, "/ready")[1]):
-                    await asyncio.sleep(0.05)
-            listeners = json.loads((await asyncio.to_thread(get, admin_port, "/listeners?format=json"))[1])
-            port = listeners["listener_statuses"][0]["local_address"]["socket_address"]["port_value"]
-            yield Gateway(port, admin_port)
-        finally:
+            async for line in process.stderr:
+                seen.append(line.decode())
+                if "starting workers" in seen[-1]:  # what Envoy says once it has its first clusters
+                    break
+            else:
+                pytest.fail("".join(seen))
+            draining = asyncio.create_task(process.stderr.read())
+            admin_port = int(admin.read_text().rpartition(":")[2])
+            _, listeners = await asyncio.to_thread(get, admin_port, "/listeners?format=json")
+            yield Gateway(json.loads(listeners)["listener_statuses"][0]["local_address"]["socket_address"]["port_value"], admin_port)
             process.terminate()
-            process.wait(30)
-            log.close()
+            await draining
+        finally:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
 
     return running
 
@@ -185,3 +193,41 @@ def model_server() -> Callable[..., Iterator[int]]:
             thread.join()
 
     return running
+
+
+class Certificates:
+    """An authority of its own and the servers it vouches for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test authority")])
+        self.authority = folder / "authority.pem"
+        certificate = self._sign(self._name, self._key.public_key(), x509.BasicConstraints(ca=True, path_length=None))
+        self.authority.write_bytes(certificate.public_bytes(Encoding.PEM))
+
+    def of(self, host: str) -> Path:
+        """File with certificate and key of a server of that name or address."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        try:
+            alternative: x509.GeneralName = x509.IPAddress(ip_address(host))
+        except ValueError:
+            alternative = x509.DNSName(host)
+        certificate = self._sign(x509.Name([]), key.public_key(), x509.SubjectAlternativeName([alternative]))
+        file = self._folder / f"{host}.pem"
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        file.write_bytes(certificate.public_bytes(Encoding.PEM) + private)
+        return file
+
+    def _sign(self, subject: x509.Name, key: ec.EllipticCurvePublicKey, extension: x509.ExtensionType) -> x509.Certificate:
+        now = datetime.now(UTC)
+        builder = x509.CertificateBuilder().subject_name(subject).issuer_name(self._name).public_key(key)
+        builder = builder.serial_number(x509.random_serial_number()).add_extension(extension, critical=True)
+        builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+        return builder.sign(self._key, hashes.SHA256())
+
+
+@pytest.fixture
+def certificates(tmp_path) -> Certificates:
+    """Certificates for model servers."""
+    return Certificates(tmp_path)

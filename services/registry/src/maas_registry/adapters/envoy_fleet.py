@@ -43,7 +43,6 @@ class AdsFleet:
         self._versions: Mapping[str, str] | None = None
         self._hub = WatchHub()
         self._connections: set[AdsConnection] = set()
-        self._is_closed = False
 
     def offer(self, models: Mapping[str, Model]) -> int:
         """See RouteSink."""
@@ -71,11 +70,6 @@ class AdsFleet:
         # Envoy: "Error adding/updating cluster(s) <cluster>: <reason>".
         return RouteState(state.state, state.reason.partition(f"{resource.name}: ")[2] or state.reason)
 
-    def close(self) -> None:
-        """See RouteSink."""
-        self._is_closed = True
-        self._hub.publish(self._hub.revision)
-
     @contextmanager
     def connect(self, node_id: str) -> Iterator[AdsConnection]:
         """See EnvoyFleet."""
@@ -89,11 +83,6 @@ class AdsFleet:
             finally:
                 self._connections.discard(connection)
                 log.info("envoy gone", envoy=name)
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether the service stops."""
-        return self._is_closed
 
     @property
     def step(self) -> int:
@@ -130,11 +119,6 @@ class AdsConnection:
         self._watcher = watcher
         self._other_types: dict[str, bool] = {}
         """Types that there is nothing of, and whether that was said."""
-
-    @property
-    def is_closed(self) -> bool:
-        """See EnvoyConnection."""
-        return self._fleet.is_closed
 
     def hear(self, request: Request) -> None:
         """See EnvoyConnection."""

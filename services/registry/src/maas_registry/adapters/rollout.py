@@ -31,7 +31,9 @@ class CatalogueRollout:
     takes at most half of `wait_s`: somebody stuck delays a change and does not stop it.
     """
 
-    def __init__(self, store: CatalogueStore, sink: RouteSink, readiness: Readiness, *, wait_s: float, poll_s: float) -> None:
+    def __init__(  # noqa: PLR0913 - settings, by name
+        self, store: CatalogueStore, sink: RouteSink, readiness: Readiness, watchers: WatchHub, *, wait_s: float, poll_s: float
+    ) -> None:
         """`poll_s`: how soon changes by other replicas are noticed."""
         self._store = store
         self._sink = sink
@@ -39,8 +41,7 @@ class CatalogueRollout:
         self._wait_s = wait_s
         self._poll_s = poll_s
         self._told: Catalogue | None = None
-        self._watchers = WatchHub()
-        self._is_closed = False
+        self._watchers = watchers
         self._reached = 0
         """The newest revision that was given out."""
         self._step = 0
@@ -60,23 +61,13 @@ class CatalogueRollout:
         """See Rollout."""
         return self._watchers
 
-    @property
-    def is_closed(self) -> bool:
-        """See Rollout."""
-        return self._is_closed
-
     async def run(self) -> None:
-        """Follow the store until cancelled; then let everybody who listens go, so that stopping waits for none of them."""
-        try:
-            while True:
-                await self._follow()
-                async with _at_most(self._poll_s):
-                    await self._wake.wait()
-                self._wake.clear()
-        finally:
-            self._is_closed = True
-            self._sink.close()
-            self._watchers.publish(self._watchers.revision)
+        """Follow the store until cancelled."""
+        while True:
+            await self._follow()
+            async with _at_most(self._poll_s):
+                await self._wake.wait()
+            self._wake.clear()
 
     async def enforced(self, revision: int) -> Enforced:
         """See Rollout."""

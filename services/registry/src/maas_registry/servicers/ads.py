@@ -22,8 +22,8 @@ class AggregatedDiscovery(AggregatedDiscoveryServiceServicer):  # type: ignore[m
         self._fleet = fleet
 
     async def DeltaAggregatedResources(
-        self, requests: AsyncIterator[DeltaDiscoveryRequest], context: grpc.aio.ServicerContext[Any, Any]
-    ) -> None:
+        self, requests: AsyncIterator[DeltaDiscoveryRequest], _context: grpc.aio.ServicerContext[Any, Any]
+    ) -> AsyncIterator[DeltaDiscoveryResponse]:
         """One Envoy's stream (envoy.service.discovery.v3)."""
         first = await anext(requests, None)
         if first is None:
@@ -31,9 +31,9 @@ class AggregatedDiscovery(AggregatedDiscoveryServiceServicer):  # type: ignore[m
         with self._fleet.connect(first.node.id or "unnamed") as envoy:
             envoy.hear(_unpack(first))
             async with listening(requests, lambda request: envoy.hear(_unpack(request)), envoy.wake) as is_open:
-                while is_open() and not envoy.is_closed:
+                while is_open():
                     while (answer := envoy.next()) is not None:
-                        await context.write(_pack(answer))
+                        yield _pack(answer)
                     await envoy.changed()
 
 

@@ -27,9 +27,9 @@ class Catalog(CatalogServiceServicer):
         self._rollout = rollout
         self._heartbeat_s = heartbeat_s
 
-    async def WatchCatalog(  # type: ignore[override] # writes for itself: a generator would outlive a cancelled call
-        self, requests: AsyncIterator[pb.WatchCatalogRequest], context: grpc.aio.ServicerContext[Any, Any]
-    ) -> None:
+    async def WatchCatalog(
+        self, requests: AsyncIterator[pb.WatchCatalogRequest], _context: grpc.aio.ServicerContext[Any, Any]
+    ) -> AsyncIterator[pb.WatchCatalogResponse]:
         """See the proto."""
         first = await anext(requests, pb.WatchCatalogRequest())
         if not first.HasField("start"):
@@ -45,13 +45,14 @@ class Catalog(CatalogServiceServicer):
                     raise InvalidArgumentError.of("start", "comes once, as the first message of a watch")
                 watcher.ack(min(request.ack, sent))
 
-            await context.write(opening)
+            yield opening
             async with listening(requests, hear, watcher.wanted.set) as is_open:
-                while is_open() and not self._rollout.is_closed:
+                while is_open():
                     await watcher.beyond(sent, self._heartbeat_s)
                     message = _after(self._rollout.told, sent)
                     sent = message.revision
-                    await context.write(message)
+                    yield message
+                watcher.farewell()
 
 
 def _after(catalogue: Catalogue, revision: int) -> pb.WatchCatalogResponse:
