@@ -26,7 +26,7 @@ def fields_of(error):
     return [violation.field for violation in fields.field_violations]
 
 
-def test_a_key_is_made_for_its_caller_and_shown_once(keys_service, files):
+def test_a_key_is_made_for_its_caller_and_shown_once(keys_service):
     async def scenario():
         async with keys_service() as world:
             made = await world.keys.CreateApiKey(CreateApiKeyRequest(name="laptop", description="mine"), metadata=world.alice)
@@ -136,9 +136,9 @@ def test_anothers_key_reads_like_an_unknown_one(keys_service, refused):
     asyncio.run(scenario())
 
 
-def test_a_whole_key_given_for_an_id_is_not_shown_back(keys_service, refused):
+def test_a_whole_key_given_for_an_id_is_not_shown_back(keys_service, refused, database_url):
     async def scenario():
-        async with keys_service() as world:
+        async with keys_service(database_url=database_url) as world:
             made = await world.keys.CreateApiKey(CreateApiKeyRequest(name="laptop"), metadata=world.alice)
             error = await refused(world.keys.GetApiKey(GetApiKeyRequest(id=made.key), metadata=world.alice))
             assert error.code() is grpc.StatusCode.NOT_FOUND
