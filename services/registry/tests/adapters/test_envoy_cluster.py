@@ -83,6 +83,10 @@ def test_many_long_streams_fit_and_nothing_is_tried_twice():
     assert made.connect_timeout.ToMilliseconds() == 2500
 
 
+def test_idle_connections_end_before_model_servers_end_them():
+    assert http(cluster("http://m.example/v1")).common_http_protocol_options.idle_timeout.ToMilliseconds() < 5000
+
+
 def test_the_version_changes_with_the_cluster_and_only_then():
     def version(options=OPTIONS, **changes):
         return cluster_resource(replace(MODEL, **changes), options).version

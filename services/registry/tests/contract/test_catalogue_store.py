@@ -164,11 +164,15 @@ def test_writers_queue_and_none_decides_on_what_another_is_changing(store):
     assert dict(read(store).tiers) == {}
 
 
-def test_many_writers_at_once_lose_nothing(store):
+def test_many_writers_at_once_each_see_what_those_before_them_wrote(store):
     async def main():
         before = await store.revision()
-        changes = [store.write(lambda _catalogue, revision: Change(models=(a_model(f"m{revision}", revision),))) for _ in range(12)]
-        revisions = [written.revision for written in await asyncio.gather(*changes)]
+
+        def decide(catalogue, revision):
+            assert len(catalogue.models) == revision - before - 1
+            return Change(models=(a_model(f"m{revision}", revision),))
+
+        revisions = [written.revision for written in await asyncio.gather(*(store.write(decide) for _ in range(12)))]
         assert sorted(revisions) == list(range(before + 1, before + 13))
         assert len((await store.read()).models) == 12
 
