@@ -74,6 +74,7 @@ def test_no_other_status_is_taken_from_a_service(management_filter, status, aske
     ("status", "answered", "message", "kind"),
     [
         ("404", 404, "Model not found", "not_found_error"),
+        ("400", 503, "The list of models cannot be read right now. Try again shortly.", "server_error"),
         ("401", 503, "The list of models cannot be read right now. Try again shortly.", "server_error"),
         ("500", 503, "The list of models cannot be read right now. Try again shortly.", "server_error"),
     ],

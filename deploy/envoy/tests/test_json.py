@@ -112,7 +112,7 @@ def test_an_ascii_string_says_what_a_parser_says_that_it_says(lua_json, text):
     assert [lua_json.text(raw.encode()) for raw in (json.dumps(text), escaped.join('""'), slashes)] == [text] * 3
 
 
-@pytest.mark.parametrize("raw", [b'"\\u00e9"', b'"\\ud83d\\ude00"', b'"\\x"', b'"\\u12"', b"5", b"null", b"[]"])
+@pytest.mark.parametrize("raw", [b'"\\u0080"', b'"\\u00e9"', b'"\\ud83d\\ude00"', b'"\\x"', b'"\\u12"', b"5", b"null", b"[]"])
 def test_what_is_no_ascii_string_says_nothing(lua_json, raw):
     assert lua_json.text(raw) is None
 

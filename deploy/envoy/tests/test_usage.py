@@ -58,6 +58,7 @@ STREAMS = {
     "comments": (b': say "{\n\n' + CHAT_STREAM.replace(b"\n\n", b'\n: "{[\n\n'), CHAT_COUNTS | {"events": "4"}),
     "pretty": (b'data: {\ndata:  "usage":\ndata: ' + json.dumps(CHAT).encode() + b"\ndata: }\n\n", CHAT_COUNTS | {"events": "4"}),
     "broken event": (b'data: {"choices":[{"text":"\n\n' + CHAT_STREAM, CHAT_COUNTS | {"events": "5"}),
+    "broken event, crlf": ((b'data: {"choices":[{"text":"\n\n' + CHAT_STREAM).replace(b"\n", b"\r\n"), CHAT_COUNTS | {"events": "5"}),
     "no last line end": (CHAT_STREAM.removesuffix(b"data: [DONE]\n\n").rstrip(), CHAT_COUNTS | {"events": "3"}),
 }
 WHOLE = {
@@ -177,6 +178,7 @@ OTHER_STREAMS = {
     "no usage": sse(chunk("a"), chunk(), b"[DONE]"),
     "usage with choices": sse(chunk("a", usage=CHAT), b"[DONE]"),
     "an error at the end, unfinished": sse(chunk("a")) + b'data: {"error": {"message": "out of memory"}}',
+    "usage with choices that hold none": sse({"choices": [{"delta": {"choices": []}}], "usage": CHAT}, b"[DONE]"),
     "filter results": sse(chunk(usage=None, prompt_filter_results=[]), chunk("a")),
     "not JSON": b"data: {choices:[]}\n\n" + sse(b"{}"),
     "large": sse(chunk("x" * 40_000), chunk("y" * 10)),
