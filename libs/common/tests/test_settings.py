@@ -40,8 +40,8 @@ def test_the_command_line_wins_over_the_environment():
 
 def test_a_wrong_value_is_named():
     shown = program("--port", "many")
-    assert shown.returncode != 0
-    assert "port" in shown.stderr
+    assert shown.returncode == 2
+    assert "MAAS_TEST_PORT: " in shown.stderr
 
 
 class Settings(ServiceSettings):
@@ -56,3 +56,10 @@ def test_a_secret_refuses_to_be_printed_and_an_empty_file_is_named(tmp_path):
     file.write_text(" \n")
     with pytest.raises(ValueError, match="workload: the file is empty"):
         read_secret(file)
+
+
+def test_a_missing_setting_is_named_as_the_environment_spells_it():
+    done = subprocess.run([sys.executable, "-c", PROGRAM], env={}, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "MAAS_TEST_WORKLOAD_SECRET_FILE: Field required" in done.stderr
+    assert "Traceback" not in done.stderr

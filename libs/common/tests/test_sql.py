@@ -8,6 +8,7 @@ import pytest
 from maas_common.sql import last_revision, next_revision, open_database, revisions_table, writing
 from maas_common.testing.databases import postgres_database, postgres_server
 from sqlalchemy import Column, Integer, MetaData, Table, insert, select
+from sqlmodel import Session
 
 METADATA = MetaData()
 REVISIONS = revisions_table(METADATA)
@@ -15,8 +16,8 @@ CHANGES = Table("changes", METADATA, Column("revision", Integer, primary_key=Tru
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with postgres_server(tmp_path_factory.mktemp("postgres")) as url:
+def server():
+    with postgres_server() as url:
         yield url
 
 
@@ -62,3 +63,12 @@ def test_a_failed_transaction_leaves_nothing_behind(engine):
         raise RuntimeError
     with writing(engine) as session:
         assert last_revision(session, REVISIONS, "keys") == 7
+
+
+def test_readers_wait_for_no_writer(engine):
+    with writing(engine) as session:
+        session.execute(insert(REVISIONS).values(log="keys", value=7))
+    with writing(engine) as session:
+        next_revision(session, REVISIONS, "keys")
+        with Session(engine) as reader:
+            assert last_revision(reader, REVISIONS, "keys") == 7

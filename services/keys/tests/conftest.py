@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import grpc
 import pytest
@@ -37,8 +35,7 @@ def _plain_logs() -> None:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    # Not in pytest's own folder: run by root the server is another user, whom the next pytest to start shuts out of there.
-    with tempfile.TemporaryDirectory(prefix="maas-postgres-") as folder, postgres_server(Path(folder)) as url:
+    with postgres_server() as url:
         yield url
 
 

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import grpc
@@ -38,7 +37,7 @@ def people() -> Iterator[Issuer]:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     # Not in pytest's own folder: the next pytest to start closes that to other users, and run by root the server is one.
-    with TemporaryDirectory(prefix="maas-postgres-") as folder, postgres_server(Path(folder)) as url:
+    with postgres_server() as url:
         yield url
 
 

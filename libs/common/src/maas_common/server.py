@@ -34,8 +34,12 @@ log = structlog.get_logger(__name__)
 Engine = Literal["native", "grpcio"]
 _OPTIONS = (
     ("grpc.so_reuseport", 0),
+    # A watcher on a host that is gone without a word must not count as connected.
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5000),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
 )
 
 
@@ -66,8 +70,12 @@ class Running:
 
 
 def run(service: Callable[[], Service]) -> None:
-    """Run a service until SIGTERM or SIGINT. `service` is called on the event loop, after logging is set up."""
-    asyncio.run(_until_told(service))
+    """Run a service until SIGTERM or SIGINT. `service` is called on the event loop. Exits with 1 when it can't start."""
+    try:
+        asyncio.run(_until_told(service))
+    except (OSError, ValueError, RuntimeError) as error:
+        log.error("service failed", error=str(error), exc_info=error.__cause__)  # noqa: TRY400 - only what is behind it
+        raise SystemExit(1) from None
 
 
 async def _until_told(build: Callable[[], Service]) -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class ServiceSettings(BaseSettings):
     """Read from the environment; each can be given as a command line option too, which wins."""
 
-    model_config = SettingsConfigDict(cli_kebab_case=True, cli_avoid_json=True, extra="ignore")
+    model_config = SettingsConfigDict(cli_kebab_case=True, cli_avoid_json=True, extra="ignore", hide_input_in_errors=True)
 
     host: str = Field("127.0.0.1", description="Address that gRPC and /metrics listen on. Every method wants a credential wherever it is.")
     port: int = Field(description="gRPC port; 0 picks a free one.", ge=0, le=65535)
@@ -33,14 +34,19 @@ class ServiceSettings(BaseSettings):
 
     @classmethod
     def load(cls, program: str, about: str) -> Self:
-        """Read environment and command line; `--help` lists every setting."""
+        """Read environment and command line; `--help` lists every setting. Exits with 2 and says what is wrong, if it is."""
         prefix = cls.model_config.get("env_prefix", "")
 
         class Command(cls):  # type: ignore[misc, valid-type]
             pass
 
         Command.__doc__ = f"{about} Each option is also an environment variable: --log-level is {prefix}LOG_LEVEL."
-        settings: Self = Command(_cli_parse_args=True, _cli_prog_name=program)
+        try:
+            settings: Self = Command(_cli_parse_args=True, _cli_prog_name=program)
+        except ValidationError as error:
+            wrong = "".join(f"\n  {prefix}{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+            print(f"{program}: settings are wrong or missing; `{program} --help` explains them{wrong}", file=sys.stderr)  # noqa: T201
+            raise SystemExit(2) from None
         return settings
 
 

@@ -17,13 +17,14 @@ from sqlmodel import Session
 log = structlog.get_logger(__name__)
 
 _BUSY_TIMEOUT_S = 5.0
+_WRITES = "maas_writes"
 
 
 def open_database(url: str) -> Engine:
     """An engine for `sqlite:///path` or `postgresql+psycopg://…`.
 
-    SQLite: WAL, foreign keys on, a busy timeout, and every transaction BEGIN IMMEDIATE, so that two writers queue
-    instead of failing half-way. Errors never show the values of a statement.
+    SQLite: WAL, foreign keys on, a busy timeout, and what writes begins with BEGIN IMMEDIATE, so that two writers queue
+    instead of failing half-way; readers wait for nobody. Errors never show the values of a statement.
     """
     if not url.startswith("sqlite"):
         return create_engine(url, pool_pre_ping=True, hide_parameters=True)
@@ -37,7 +38,7 @@ def open_database(url: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(_WRITES) else "BEGIN")
 
     return engine
 
@@ -49,7 +50,7 @@ def migrate(engine: Engine, scripts: Path, revision: str = "head") -> None:
     """
     config = Config()
     config.set_main_option("script_location", str(scripts))
-    with engine.begin() as connection:
+    with _for_writing(engine).begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
     log.info("database migrated", database=engine.url.render_as_string(hide_password=True), revision=revision)
@@ -58,8 +59,12 @@ def migrate(engine: Engine, scripts: Path, revision: str = "head") -> None:
 @contextmanager
 def writing(engine: Engine) -> Iterator[Session]:
     """One transaction: committed at the end of the block, rolled back when it raises."""
-    with Session(engine, expire_on_commit=False) as session, session.begin():
+    with Session(_for_writing(engine), expire_on_commit=False) as session, session.begin():
         yield session
+
+
+def _for_writing(engine: Engine) -> Engine:
+    return engine.execution_options(**{_WRITES: True})
 
 
 def revisions_table(metadata: MetaData) -> Table:

@@ -18,7 +18,7 @@ from maas_keys.core.lifetime import Lifetime
 class KeysSettings(ServiceSettings):
     """Environment prefix MAAS_KEYS_."""
 
-    model_config = SettingsConfigDict(env_prefix="MAAS_KEYS_", hide_input_in_errors=True)  # the input may hold a password
+    model_config = SettingsConfigDict(env_prefix="MAAS_KEYS_")
 
     port: int = Field(50054, description="gRPC port; 0 picks a free one.", ge=0, le=65535)
     metrics_port: int = Field(9054, description="Port of Prometheus /metrics; 0 picks a free one.", ge=0, le=65535)

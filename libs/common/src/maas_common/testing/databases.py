@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,16 +17,20 @@ POSTGRES_URL = "MAAS_TEST_POSTGRES_URL"
 
 
 @contextmanager
-def postgres_server(folder: Path) -> Iterator[str]:
-    """URL of a PostgreSQL server: the one in MAAS_TEST_POSTGRES_URL, else one that runs inside the block in `folder`."""
+def postgres_server() -> Iterator[str]:
+    """URL of a PostgreSQL server: the one in MAAS_TEST_POSTGRES_URL, else one that runs inside the block.
+
+    Its folder is not in pytest's: started by root the server is another user, whom the next pytest to start shuts out of there.
+    """
     if given := os.environ.get(POSTGRES_URL):
         yield given
         return
-    server = get_server(folder)
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
+    with tempfile.TemporaryDirectory(prefix="maas-postgres-") as folder:
+        server = get_server(Path(folder))
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
 
 
 @contextmanager
