@@ -45,7 +45,16 @@ def process_specs(settings: LocalSettings, state: StateFolder, secrets: SecretFi
         ProcessSpec(
             name="envoy",
             # Hot restart would let only one Envoy run on this machine, and it is not used.
-            command=(str(settings.envoy), "-c", str(state.envoy_config), "--disable-hot-restart", "--log-level", "warning"),
+            command=(
+                str(settings.envoy),
+                "-c",
+                str(state.envoy_config),
+                "--disable-hot-restart",
+                "--log-level",
+                "warning",
+                "--file-flush-interval-msec",
+                "1000",
+            ),
             environment=inherited,
             log=state.log("envoy"),
             probe=http_ok(f"{settings.envoy_admin_url}/ready"),
