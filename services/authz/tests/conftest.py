@@ -39,6 +39,9 @@ class Feed:
         self._news = asyncio.Event()
         self.starts: list[tuple[str, int]] = []
         self.acks: list[int] = []
+        self.farewells = 0
+        self.endings: list[str] = []
+        self.lets_go = True  # whether a stream is ended when its watcher ends it
         self.on_start: list = []  # what a stream is greeted with
 
     async def serve(self, requests, context) -> AsyncIterator:
@@ -51,10 +54,13 @@ class Feed:
         self._streams.append(queue)
         self._wake()
         reading = asyncio.ensure_future(self._read(requests))
+        ending = "cancelled"
         try:
             while (message := await queue.get()) is not None:
                 yield message
+            ending = "ended"
         finally:
+            self.endings.append(ending)
             self._streams.remove(queue)
             reading.cancel()
             self._wake()
@@ -63,6 +69,10 @@ class Feed:
         async for request in requests:
             self.acks.append(request.ack)
             self._wake()
+        self.farewells += 1
+        self._wake()
+        if self.lets_go:
+            self.hang_up()
 
     def say(self, revision: int, **message) -> None:
         for stream in self._streams:
@@ -260,6 +270,7 @@ async def world_of(
         running = await stack.enter_async_context(serve(world.service))
         following = [asyncio.ensure_future(each()) for each in world.service.background]
         stack.callback(lambda: [task.cancel() for task in following])
+        world.following = following
         world.channel = await stack.enter_async_context(grpc.aio.insecure_channel(f"127.0.0.1:{running.port}"))
         world.explain = authz_pb2_grpc.AuthzServiceStub(world.channel).Explain
         if ready:

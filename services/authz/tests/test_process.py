@@ -81,6 +81,7 @@ def test_it_serves_once_both_peers_are_there_and_stops_when_told(people, tmp_pat
                     authz.process.send_signal(signal.SIGTERM)
                     await authz.logged("service stopping", told=True)
                     assert await asyncio.wait_for(authz.process.wait(), 20) == 0
+                    assert (both.keys.feed.endings, both.registry.feed.endings) == (["ended"], ["ended"])
 
     asyncio.run(main())
 

@@ -187,6 +187,36 @@ def test_a_peer_that_comes_back_is_followed_again_and_what_was_known_still_is(in
     in_world(scenario)
 
 
+def test_who_stops_says_farewell_and_hears_that_it_was_heard(in_world):
+    async def scenario(world):
+        for peer in (world.keys, world.registry):
+            peer.feed.lets_go = False
+        for task in world.following:
+            task.cancel()
+        for peer, task in zip((world.keys, world.registry), world.following, strict=True):
+            await peer.feed.until(lambda peer=peer: peer.feed.farewells == 1)
+            peer.feed.hang_up()
+            await asyncio.wait([task])
+            assert task.cancelled()
+            await peer.feed.until(lambda peer=peer: peer.feed.endings)
+            assert peer.feed.endings == ["ended"]
+
+    in_world(scenario)
+
+
+def test_a_farewell_that_nobody_hears_ends_all_the_same(in_world):
+    async def scenario(world):
+        world.keys.feed.lets_go = False
+        for task in world.following:
+            task.cancel()
+        async with asyncio.timeout(20):
+            await asyncio.wait(world.following)
+        await world.keys.feed.until(lambda: world.keys.feed.endings)
+        assert world.keys.feed.endings == ["cancelled"]
+
+    in_world(scenario)
+
+
 def test_a_catalogue_that_changes_before_it_is_known_is_asked_for_anew(in_world):
     async def scenario(world):
         await world.registry.feed.until(lambda: world.registry.feed.starts)

@@ -9,6 +9,7 @@ import grpc
 from maas.authz.v1 import authz_pb2_grpc
 from maas_common.auth.principal import Access
 from maas_common.clock import Clock, SystemClock
+from maas_common.logs import configure_logging
 from maas_common.readiness import Readiness
 from maas_common.server import Service, run
 
@@ -25,6 +26,7 @@ from maas_authz.servicers.check import Check
 from maas_authz.servicers.explain import AuthzServicer
 from maas_authz.settings import AuthzSettings
 
+NAME = "authz"
 _MAX_HOST = 64
 """Of a host's name in a watcher's name, which is 128 characters at most."""
 
@@ -32,6 +34,7 @@ _MAX_HOST = 64
 def main() -> None:
     """Run authz until told to stop."""
     settings = AuthzSettings.load("maas-authz", "Answers Envoy's ext_authz: who is calling, may they, and which limits apply.")
+    configure_logging(NAME, settings.log_level, settings.log_format)  # before the server does: building may fail
     run(lambda: build(settings, keys=connect(settings.keys_address), registry=connect(settings.registry_address)))
 
 
@@ -40,7 +43,7 @@ def build(settings: AuthzSettings, *, keys: grpc.aio.Channel, registry: grpc.aio
     clock = clock or SystemClock()
     secret = settings.workload_secret().get_secret_value()
     # The same after a restart: a change waits for the process that crashed until its successor is there.
-    watcher = f"authz-{socket.gethostname()[:_MAX_HOST]}-{settings.port}"
+    watcher = f"{NAME}-{socket.gethostname()[:_MAX_HOST]}-{settings.port}"
     readiness = Readiness("catalogue", "keys")
 
     of_keys, of_catalogue = Confirmation(settings.stale_after_s), Confirmation(settings.stale_after_s)
@@ -81,7 +84,7 @@ def build(settings: AuthzSettings, *, keys: grpc.aio.Channel, registry: grpc.aio
     )
     explain = AuthzServicer(directory, mirror, clock)
     return Service(
-        name="authz",
+        name=NAME,
         settings=settings,
         readiness=readiness,
         access={"maas.authz.v1.AuthzService/Explain": Access.USER},

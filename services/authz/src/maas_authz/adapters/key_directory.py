@@ -70,16 +70,18 @@ class KeyDirectory:
 
     def known(self, presented: str) -> KeyRecord | Refusal | None:
         """The presented key's record or why it is refused; None when that takes a look-up. Any thread."""
-        key_id = key_id_of(presented, self._prefix)
-        if key_id is None:
-            return INVALID_KEY
         now = self._clock.now()
-        if not self._confirmation.is_fresh(now):
-            return KEYS_STALE
+        is_fresh = self._confirmation.is_fresh(now)
+        # What has a record's id is hashed in whole, so it need not be well-formed; what has none must be, to cost a look-up.
+        key_id = self._claimed_id(presented)
         record = self._cache.get(key_id)
-        if record is not None:
+        if record is not None and is_fresh:
             metrics.CACHE_HIT.inc()
             return self._judge(record, presented, now)
+        if key_id_of(presented, self._prefix) is None:
+            return INVALID_KEY
+        if not is_fresh:
+            return KEYS_STALE
         if self._cache.is_unknown(key_id):
             metrics.CACHE_NEGATIVE.inc()
             return INVALID_KEY
@@ -91,7 +93,7 @@ class KeyDirectory:
         known = self.known(presented)  # whoever asked before may have been answered meanwhile
         if known is not None:
             return known
-        flight = self._join(presented[len(self._prefix) :].partition("_")[0])
+        flight = self._join(self._claimed_id(presented))
         looked_up = await asyncio.shield(flight.answer) if flight else None
         if flight is None or looked_up is None:
             return KEY_NOT_READ
@@ -130,9 +132,13 @@ class KeyDirectory:
 
     def _judge(self, record: KeyRecord, presented: str, now: float) -> KeyRecord | Refusal:
         # One HMAC a request, about 2 µs: remembering which keys were found good would save little and have to be forgotten in step.
-        if not any(self._peppers.matches(presented, pepper_id, digest) for pepper_id, digest in record.hashes):
-            return INVALID_KEY
-        return refusal_of(record, now) or record
+        for pepper_id, digest in record.hashes:
+            if self._peppers.matches(presented, pepper_id, digest):
+                return refusal_of(record, now) or record
+        return INVALID_KEY
+
+    def _claimed_id(self, presented: str) -> str:
+        return presented[len(self._prefix) :].partition("_")[0]
 
     def _join(self, key_id: str) -> _Flight | None:
         """The look-up of a key that is on its way, else a new one; None when too many unknown keys were tried."""

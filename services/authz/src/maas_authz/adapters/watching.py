@@ -79,8 +79,21 @@ async def follow(watch: Watch[Any, Any], workload_secret: str) -> None:
 
 
 async def _converse(watch: Watch[Any, Any], workload_secret: str) -> str:
-    """One stream; returns why it ended, or raises AioRpcError with that."""
+    """One stream; returns why it ended, or raises AioRpcError or OutOfStepError with that."""
     call = watch.open(metadata=((WORKLOAD_HEADER, workload_secret),))
+    # A task of its own: to cancel a read is to cancel the call, and then there is no farewell.
+    reading = asyncio.ensure_future(_apply_all(watch, call))
+    try:
+        return await asyncio.shield(reading)
+    except asyncio.CancelledError:
+        await _say_farewell(call, reading)
+        raise
+    finally:
+        reading.cancel()
+        call.cancel()
+
+
+async def _apply_all(watch: Watch[Any, Any], call: grpc.aio.StreamStreamCall[Any, Any]) -> str:
     try:
         await call.write(watch.start(watch.confirmation.revision))
         async for message in call:
@@ -88,18 +101,12 @@ async def _converse(watch: Watch[Any, Any], workload_secret: str) -> str:
             await call.write(watch.ack(message.revision))
     except asyncio.InvalidStateError:
         return "the stream ended before a confirmation"
-    except asyncio.CancelledError:
-        await _say_farewell(call)
-        raise
-    finally:
-        call.cancel()
     return "the stream ended"
 
 
-async def _say_farewell(call: grpc.aio.StreamStreamCall[Any, Any]) -> None:
+async def _say_farewell(call: grpc.aio.StreamStreamCall[Any, Any], reading: asyncio.Future[str]) -> None:
     """End the stream from this side and hear that it was heard: changes need not wait for who has left."""
-    with suppress(TimeoutError, asyncio.InvalidStateError, grpc.aio.AioRpcError):
+    with suppress(TimeoutError, asyncio.InvalidStateError, grpc.aio.AioRpcError, OutOfStepError):
         async with asyncio.timeout(_FAREWELL_S):
             await call.done_writing()
-            async for _ in call:
-                pass
+            await reading

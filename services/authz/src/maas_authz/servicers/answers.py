@@ -50,12 +50,7 @@ def admission(admitted: Admitted) -> bytes:
 
 def listing(listed: Listed) -> bytes:
     """Go to the registry for the list of models. Without a `rid` nothing is counted."""
-    response = external_auth_pb2.CheckResponse()
-    _pass_on(
-        response, {_CLUSTER: _MODELS_CLUSTER, "x-maas-tenant": listed.caller.tenant, "x-maas-tier": listed.tier.name}, CREDENTIAL_HEADERS
-    )
-    response.dynamic_metadata["decided"] = "1"
-    return _bytes(response)
+    return _listing(listed.caller.tenant, listed.tier.name)
 
 
 @lru_cache(maxsize=256)
@@ -67,6 +62,14 @@ def refusal(refused: Refusal) -> bytes:
     response.denied_response.status.code = refused.code
     response.denied_response.body = json.dumps(error)
     response.denied_response.headers.extend(_headers({"content-type": "application/json", **dict(refused.headers)}))
+    response.dynamic_metadata["decided"] = "1"
+    return _bytes(response)
+
+
+@lru_cache(maxsize=256)
+def _listing(tenant: str, tier: str) -> bytes:
+    response = external_auth_pb2.CheckResponse()
+    _pass_on(response, {_CLUSTER: _MODELS_CLUSTER, "x-maas-tenant": tenant, "x-maas-tier": tier}, CREDENTIAL_HEADERS)
     response.dynamic_metadata["decided"] = "1"
     return _bytes(response)
 

@@ -76,7 +76,8 @@ def _facts(attributes: attribute_context_pb2.AttributeContext) -> dict[str, str]
     metadata = attributes.metadata_context.filter_metadata
     if _FACTS not in metadata:
         return {}
-    return {name: value.string_value for name, value in metadata[_FACTS].fields.items()}
+    fields = metadata[_FACTS].fields
+    return {name: fields[name].string_value for name in fields}
 
 
 def _log(decision: Decision) -> None:
