@@ -13,6 +13,7 @@ import secrets
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -116,22 +117,29 @@ def _service(engine: str) -> Iterator[tuple[h2load.Method, int]]:
         settings = {"PORT": "0", "METRICS_PORT": "0", "ENGINE": engine, "LOG_FORMAT": "json", "STATE_DIR": folder}
         environment = os.environ | {f"MAAS_RATELIMIT_{name}": value for name, value in settings.items()}
         environment["MAAS_RATELIMIT_WORKLOAD_SECRET_FILE"] = str(workload)
-        program = Path(sys.executable).with_name("maas-ratelimit")
-        with subprocess.Popen([program], env=environment, stderr=subprocess.PIPE, text=True) as process:
+        log = Path(folder) / "log"
+        with (
+            log.open("w") as written,
+            subprocess.Popen([Path(sys.executable).with_name("maas-ratelimit")], env=environment, stderr=written) as process,
+        ):
             try:
-                ports = _ports(process)
-                yield h2load.Method(ports["port"], _PATH, (("x-maas-workload", secret),), process.pid), ports["metrics_port"]
+                started = _started(log, process)
+                yield h2load.Method(started["port"], _PATH, (("x-maas-workload", secret),), process.pid), started["metrics_port"]
+            except Exception as error:
+                error.add_note(f"maas-ratelimit ({process.poll() or 'running'}) logged: {log.read_text()[-2000:]}")
+                raise
             finally:
                 process.terminate()
 
 
-def _ports(process: subprocess.Popen[str]) -> dict[str, int]:
-    said = []
-    for line in process.stderr or ():
-        said.append(line)
-        if line.startswith("{") and (event := json.loads(line))["event"] == "service started":
-            return {name: event[name] for name in ("port", "metrics_port")}
-    raise RuntimeError(f"maas-ratelimit did not start: {''.join(said)}")
+def _started(log: Path, process: subprocess.Popen[bytes]) -> dict[str, int]:
+    """What the service logs once it serves: its ports among it."""
+    while process.poll() is None:
+        for line in log.read_text().splitlines(keepends=True):
+            if line.endswith("\n") and line.startswith("{") and (event := json.loads(line))["event"] == "service started":
+                return event  # type: ignore[no-any-return]
+        time.sleep(0.05)
+    raise RuntimeError("the service did not start")
 
 
 if __name__ == "__main__":

@@ -18,14 +18,15 @@ _INITIAL_WINDOW_SIZE = 4
 _HEAD = struct.Struct(">HBBBI")
 _WINDOW = 65_535
 _LARGEST_WINDOW = 2**31 - 1
-_POST, _HTTP = b"\x83", b"\x86"
+_POST, _HTTP, _AND_REMEMBER = b"\x83", b"\x86", b"\x40"
+_POINTER, _FIRST_REMEMBERED = 0x80, 62
 
 
 def send(port: int, path: str, metadata: Sequence[tuple[str, str]], bodies: Sequence[bytes]) -> None:
     """Send every body once and wait for its answer. RuntimeError when a call is refused."""
-    head = _header_block(path, metadata)
+    heads = _header_blocks(path, metadata)
     left = iter(bodies)
-    open_connections = [_Connection(port, head, left) for _ in range(CONNECTIONS)]
+    open_connections = [_Connection(port, heads, left) for _ in range(CONNECTIONS)]
     with selectors.DefaultSelector() as selector:
         for connection in open_connections:
             selector.register(connection.socket, selectors.EVENT_READ, connection)
@@ -43,12 +44,12 @@ def send(port: int, path: str, metadata: Sequence[tuple[str, str]], bodies: Sequ
 class _Connection:
     """One connection that keeps `streams` calls in flight for as long as there are bodies."""
 
-    def __init__(self, port: int, head: bytes, bodies: Iterator[bytes]) -> None:
+    def __init__(self, port: int, heads: tuple[bytes, bytes], bodies: Iterator[bytes]) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.in_flight = 0
         self.messages = 0
-        self._head = head
+        self._head, self._next_head = heads
         self._bodies = bodies
         self._next_stream = 1
         self._window = _WINDOW
@@ -72,6 +73,7 @@ class _Connection:
             self._window -= len(message)
             out.append(_frame(_HEADERS, _END_HEADERS, self._next_stream, self._head))
             out.append(_frame(_DATA, _END_STREAM, self._next_stream, message))
+            self._head = self._next_head
             self._next_stream += 2
             self.in_flight += 1
         self.socket.sendall(b"".join(out))
@@ -112,10 +114,12 @@ def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
     return _HEAD.pack(length >> 8, length & 255, kind, flags, stream) + payload
 
 
-def _header_block(path: str, metadata: Sequence[tuple[str, str]]) -> bytes:
-    """Request headers in HPACK, none of them indexed, so that every call can send the same bytes."""
+def _header_blocks(path: str, metadata: Sequence[tuple[str, str]]) -> tuple[bytes, bytes]:
+    """Request headers in HPACK: of a connection's first call, which has the server remember them, and of all others, which point there."""
     headers = [(":path", path), (":authority", "localhost"), ("content-type", "application/grpc"), ("te", "trailers"), *metadata]
-    return _POST + _HTTP + b"".join(b"\0" + _string(name.encode()) + _string(value.encode()) for name, value in headers)
+    literals = b"".join(_AND_REMEMBER + _string(name.encode()) + _string(value.encode()) for name, value in headers)
+    pointers = bytes(_POINTER | _FIRST_REMEMBERED + place for place in reversed(range(len(headers))))
+    return _POST + _HTTP + literals, _POST + _HTTP + pointers
 
 
 def _string(text: bytes) -> bytes:

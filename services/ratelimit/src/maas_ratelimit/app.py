@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from collections.abc import Coroutine
 from functools import partial
@@ -74,5 +75,11 @@ def main() -> None:
         alone = hold_alone(settings.state_dir)
     except NotAloneError as error:
         sys.exit(f"maas-ratelimit: {error}")
+
+    def start() -> Service:
+        service = build(settings)
+        gc.freeze()  # the garbage collector need not look at all that is there from the start whenever requests have left enough behind
+        return service
+
     with alone:
-        run(lambda: build(settings))
+        run(start)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Protocol, cast
 
 from envoy.service.ratelimit.v3 import rls_pb2
@@ -20,7 +21,7 @@ _LONGEST_PAIR = 127 - 4
 
 
 class Descriptor(Protocol):
-    """RateLimitDescriptor, its entries by key."""
+    """RateLimitDescriptor, its entries by key; "" for what is not there."""
 
     entries: Mapping[str, str]
 
@@ -42,9 +43,10 @@ def unpack(payload: bytes) -> Request:
 
 def only_descriptor(request: Request) -> Mapping[str, str]:
     """The entries of the one descriptor; InvalidArgumentError when there are none or several."""
-    if len(request.descriptors) != 1:
-        raise InvalidArgumentError(f'domain "{request.domain}" has {len(request.descriptors)} descriptors in a request; want one')
-    return request.descriptors[0].entries
+    descriptors = request.descriptors
+    if len(descriptors) != 1:
+        raise InvalidArgumentError(f'domain "{request.domain}" has {len(descriptors)} descriptors in a request; want one')
+    return descriptors[0].entries
 
 
 def pack_ok(headers: Sequence[tuple[str, str]] = (), descriptors: int = 1) -> bytes:
@@ -58,17 +60,18 @@ def pack_over_limit(headers: Sequence[tuple[str, str]], body: bytes) -> bytes:
 
 
 def _pack_headers(headers: Sequence[tuple[str, str]]) -> bytes:
-    """A response with nothing but `response_headers_to_add`: serialized messages in a row are read as one, merged.
+    """A response with nothing but `response_headers_to_add`: serialized messages in a row are read as one, merged."""
+    return b"".join(map(_pack_header, headers))
 
-    Written by hand, in half the time of the message classes: tag 3 for each header, in it tags 1 and 2, each with its length.
-    """
-    text = ""
-    for name, value in headers:
-        name_length, value_length = len(name), len(value)
-        if name_length + value_length > _LONGEST_PAIR:
-            return _serialized(_Response(response_headers_to_add=[{"key": name, "value": value} for name, value in headers]))
-        text += f"\x1a{chr(name_length + value_length + 4)}\n{chr(name_length)}{name}\x12{chr(value_length)}{value}"
-    return text.encode("ascii")
+
+@lru_cache(maxsize=16384)
+def _pack_header(header: tuple[str, str]) -> bytes:
+    """Written by hand, in half the time of the message classes: tag 3, in it tags 1 and 2, each with its length."""
+    name, value = header
+    name_length, value_length = len(name), len(value)
+    if name_length + value_length > _LONGEST_PAIR:
+        return _serialized(_Response(response_headers_to_add=[{"key": name, "value": value}]))
+    return f"\x1a{chr(name_length + value_length + 4)}\n{chr(name_length)}{name}\x12{chr(value_length)}{value}".encode("ascii")
 
 
 def _statuses(code: int, descriptors: int) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from maas_ratelimit.adapters.memory_counters import Counter
@@ -14,8 +15,8 @@ class Reservation:
     """What one admitted request holds."""
 
     limits: tuple[PlannedLimit, ...]
-    counters: tuple[Counter, ...]
-    amounts: tuple[int, ...]
+    counters: Sequence[Counter]
+    amounts: Sequence[int]
     """In each of the counters: tokens reserved, or the request counted."""
     deadline: float
 
@@ -46,12 +47,10 @@ class MemoryReservations:
 
     def __init__(self) -> None:
         self._held: OrderedDict[str, Reservation] = OrderedDict()
+        self.has = self._held.__contains__
 
     def __len__(self) -> int:
         return len(self._held)
-
-    def __contains__(self, rid: str) -> bool:
-        return rid in self._held
 
     def hold(self, rid: str, reservation: Reservation) -> None:
         """Keep a reservation; its deadline is not before that of any other."""
@@ -78,9 +77,7 @@ class RecentRids:
         self._until: OrderedDict[str, float] = OrderedDict()
         self._ttl_s = ttl_s
         self._at_most = at_most
-
-    def __contains__(self, rid: str) -> bool:
-        return rid in self._until
+        self.has = self._until.__contains__
 
     def add(self, rid: str, now: float) -> None:
         """Remember one."""

@@ -72,32 +72,35 @@ class MemoryStore:
     def admit(self, claim: Claim, *, now: float) -> Admission:
         """See CounterStore. UnavailableError also at `max_counters` and `max_reservations`."""
         rid, (plan, tenant, user), tokens = claim
-        keys, found, amounts, left, ends, refusing = [], [], [], [], [], []
+        counters: list[Counter] = []
+        amounts, left, ends, refusing, missing = [], [], [], [], []
         with self._lock:
             now = self._advance(now)
             second = int(now)
-            find = self._counters.get
-            for place, limit in enumerate(plan.limits):  # no calls out of here: this is where the time goes
+            for place, limit in enumerate(plan.limits):  # few calls in here: this is where the time goes
                 end = second - second % limit.window_s + limit.window_s
                 key = (limit.counter, tenant, user, end)
-                counter = find(key)
-                rest = limit.amount if counter is None else limit.amount - counter.used - counter.reserved
-                amount = 1 if not limit.counts_tokens else min(tokens, limit.amount)
+                counter = self._counters.get(key)
+                if counter is None:
+                    missing.append((place, key))
+                    counter = _NO_COUNTER
+                rest = limit.amount - counter.used - counter.reserved
+                amount = (tokens if tokens < limit.amount else limit.amount) if limit.counts_tokens else 1  # noqa: FURB136 - min() is a call
                 if amount > rest:
                     refusing.append(place)
-                keys.append(key)
-                found.append(counter)
+                counters.append(counter)
                 amounts.append(amount)
                 left.append(rest)
                 ends.append(end)
-            if rid in self._reservations:
+            if self._reservations.has(rid):
                 return Admission((), tuple(left), tuple(ends), is_repeat=True)
-            if rid in self._settled or rid in self._overdue:
+            if self._settled.has(rid) or self._overdue.has(rid):
                 raise InvalidArgumentError(f"request {rid} has ended; an id admits once", reason="REQUEST_ENDED")
             if refusing:
                 return Admission(tuple(refusing), tuple(left), tuple(ends))
-            self._make_room(found.count(None), now)
-            counters = [self._counters.open(key) if each is None else each for key, each in zip(keys, found, strict=True)]
+            self._make_room(len(missing), now)
+            for place, key in missing:
+                counters[place] = self._counters.open(key)
             for place, limit in enumerate(plan.limits):
                 amount = amounts[place]
                 left[place] -= amount
@@ -105,8 +108,7 @@ class MemoryStore:
                     counters[place].reserved += amount
                 else:
                     counters[place].used += amount
-            deadline = now + self._bounds.reservation_ttl_s
-            self._reservations.hold(rid, Reservation(plan.limits, tuple(counters), tuple(amounts), deadline))
+            self._reservations.hold(rid, Reservation(plan.limits, counters, amounts, now + self._bounds.reservation_ttl_s))
             return Admission((), tuple(left), tuple(ends))
 
     def settle(self, settlement: Settlement, *, now: float) -> Settled:
@@ -119,7 +121,7 @@ class MemoryStore:
                     reservation.undo()
                     return Settled.REPLACED
                 reservation.replace(settlement.tokens)
-            elif settlement.rid in self._settled:
+            elif self._settled.has(settlement.rid):
                 return Settled.REPEATED
             elif settlement.account is None:
                 return Settled.UNKNOWN
@@ -192,10 +194,13 @@ class MemoryStore:
 
 async def keep_tidy(store: MemoryStore, clock: Clock) -> None:
     """Have everything past its time leave also when nobody calls; never returns."""
+    was_set_back = False
     while True:
         there_is_more = store.tidy(clock.now())
-        if (behind_s := store.ahead_of(clock.now())) > _CLOCK_SET_BACK_S:
+        behind_s = store.ahead_of(clock.now())
+        if behind_s > _CLOCK_SET_BACK_S and not was_set_back:
             log.warning("clock was set back: windows stand still until it has caught up, or the service is restarted", behind_s=behind_s)
+        was_set_back = behind_s > _CLOCK_SET_BACK_S
         await asyncio.sleep(0 if there_is_more else _TIDY_EVERY_S)
 
 

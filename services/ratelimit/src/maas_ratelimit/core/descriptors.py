@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import NamedTuple
 
 from maas_common.errors import InvalidArgumentError
@@ -53,58 +54,59 @@ class Settle(NamedTuple):
 
 
 def read_admit(entries: Mapping[str, str]) -> Admit:
-    """InvalidArgumentError names the entry that is missing or wrong: what can't be read can't be counted, so it is not let through."""
-    get = entries.get
-    admit = Admit(
-        get("rid", _NONE),
-        get("tenant", _NONE),
-        get("user", _NONE),
-        get("model", _NONE),
-        get("plan", _NONE),
-        _strict_count("bytes", get("bytes", _NONE)) or 0,
-        _strict_count("max_out", get("max_out", _NONE)),
-    )
-    _check_rid(admit.rid)
-    for name, value in zip(Admit._fields, admit[:5], strict=False):
-        if value in _MISSING:
-            raise InvalidArgumentError(f'descriptor entry "{name}" is missing')
-    return admit
+    """InvalidArgumentError names the entry that is missing or wrong: what can't be read can't be counted, so it is not let through.
+
+    `entries` says "" for what is not in it, as protobuf maps do.
+    """
+    rid, tenant, user, model, plan, length, max_out = _ADMIT(entries)
+    if not _RID.fullmatch(rid):
+        raise _no_rid(rid)
+    if not _MISSING.isdisjoint((tenant, user, model, plan)):
+        missing = next(name for name in ("tenant", "user", "model", "plan") if entries[name] in _MISSING)
+        raise InvalidArgumentError(f'descriptor entry "{missing}" is missing')
+    return Admit(rid, tenant, user, model, plan, _strict_count("bytes", length) or 0, _strict_count("max_out", max_out))
 
 
 def read_settle(entries: Mapping[str, str]) -> Settle:
-    """InvalidArgumentError when there is no request id. All else that can't be read is none: tokens were used, and are estimated then."""
-    get = entries.get
-    rid = get("rid", _NONE)
-    _check_rid(rid)
+    """InvalidArgumentError when there is no request id. All else that can't be read is none: tokens were used, and are estimated then.
+
+    `entries` as above.
+    """
+    rid, tenant, user, model, plan, length, max_out, inputs, outputs, total, events, response_bytes, code, flags = _SETTLE(entries)
+    if not _RID.fullmatch(rid):
+        raise _no_rid(rid)
     return Settle(
         rid,
-        get("tenant", ""),
-        get("user", ""),
-        get("model", ""),
-        get("plan", ""),
-        _count(get("bytes", _NONE)) or 0,
-        _count(get("max_out", _NONE)),
-        _count(get("input", _NONE)),
-        _count(get("output", _NONE)),
-        _count(get("total", _NONE)),
-        _count(get("events", _NONE)) or 0,
-        _count(get("response_bytes", _NONE)) or 0,
-        _count(get("code", _NONE)) or 0,
-        _count(get("flags", _NONE)) or 0,
+        tenant,
+        user,
+        model,
+        plan,
+        _count(length) or 0,
+        _count(max_out),
+        _count(inputs),
+        _count(outputs),
+        _count(total),
+        _count(events) or 0,
+        _count(response_bytes) or 0,
+        _count(code) or 0,
+        _count(flags) or 0,
     )
 
 
-def _check_rid(rid: str) -> None:
-    if not _RID.fullmatch(rid):
-        raise InvalidArgumentError(f'descriptor entry "rid" is "{rid[:64]}"; want 32 hexadecimal digits')
+def _no_rid(rid: str) -> InvalidArgumentError:
+    return InvalidArgumentError(f'descriptor entry "rid" is "{rid[:64]}"; want 32 hexadecimal digits')
 
 
 def _strict_count(name: str, value: str) -> int | None:
     count = _count(value)
-    if count is None and value != _NONE:
+    if count is None and value not in _MISSING:
         raise InvalidArgumentError(f'descriptor entry "{name}" is "{value[:64]}"; want a whole number or "-"')
     return count
 
 
 def _count(value: str) -> int | None:
     return int(value) if value.isdecimal() and len(value) <= _MOST_DIGITS else None
+
+
+_ADMIT = itemgetter(*Admit._fields)
+_SETTLE = itemgetter(*Settle._fields)

@@ -7,7 +7,6 @@ ietf         RateLimit and RateLimit-Policy, every limit (draft-ietf-httpapi-rat
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 from functools import lru_cache
 from typing import Literal, TypeAlias
@@ -29,16 +28,18 @@ class HeaderWriter:
 
     def admitted(self, plan: Plan, admission: Admission, now: float) -> Headers:
         """Headers of a request that goes on."""
-        return self._write(plan, admission, now, _tightest(plan.requests, admission))
+        requests = _tightest(plan.requests, admission)
+        return self._write(plan, admission, int(now), requests, requests)
 
     def refused(self, plan: Plan, admission: Admission, now: float) -> Headers:
         """Headers of a 429, Retry-After among them: at that time, and not before, the request would pass if nothing else came."""
         told = refusing_longest(admission)
-        headers = self._write(plan, admission, now, told)
-        headers.append(("retry-after", str(_seconds_until(admission.ends[told], now))))
+        headers = self._write(plan, admission, int(now), told, _tightest(plan.requests, admission))
+        headers.append(("retry-after", str(admission.ends[told] - int(now))))
         return headers
 
-    def _write(self, plan: Plan, admission: Admission, now: float, first: int | None) -> Headers:
+    def _write(self, plan: Plan, admission: Admission, second: int, first: int | None, requests: int | None) -> Headers:
+        """`first`: place of the limit for the set x-ratelimit. Windows end on whole seconds, so what is left of one is rounded up."""
         limits, left, ends = plan.limits, admission.left, admission.ends
         headers: Headers = []
         if self._x_ratelimit and first is not None:
@@ -48,21 +49,21 @@ class HeaderWriter:
                 ("x-ratelimit-reset", str(ends[first])),
             )
         if self._openai:
-            if (place := _tightest(plan.requests, admission)) is not None:
+            if requests is not None:
                 headers += (
-                    ("x-ratelimit-limit-requests", limits[place].amount_text),
-                    ("x-ratelimit-remaining-requests", _not_negative(left[place])),
-                    ("x-ratelimit-reset-requests", _duration(_seconds_until(ends[place], now))),
+                    ("x-ratelimit-limit-requests", limits[requests].amount_text),
+                    ("x-ratelimit-remaining-requests", _not_negative(left[requests])),
+                    ("x-ratelimit-reset-requests", _duration(ends[requests] - second)),
                 )
-            if (place := _tightest(plan.tokens, admission)) is not None:
+            if (tokens := _tightest(plan.tokens, admission)) is not None:
                 headers += (
-                    ("x-ratelimit-limit-tokens", limits[place].amount_text),
-                    ("x-ratelimit-remaining-tokens", _not_negative(left[place])),
-                    ("x-ratelimit-reset-tokens", _duration(_seconds_until(ends[place], now))),
+                    ("x-ratelimit-limit-tokens", limits[tokens].amount_text),
+                    ("x-ratelimit-remaining-tokens", _not_negative(left[tokens])),
+                    ("x-ratelimit-reset-tokens", _duration(ends[tokens] - second)),
                 )
         if self._ietf and limits:
             every = zip(limits, left, ends, strict=True)
-            state = ", ".join(f'"{limit.limit.id}";r={_not_negative(rest)};t={_seconds_until(end, now)}' for limit, rest, end in every)
+            state = ", ".join(f'"{limit.limit.id}";r={_not_negative(rest)};t={end - second}' for limit, rest, end in every)
             headers += (("ratelimit-policy", plan.policy), ("ratelimit", state))
         return headers
 
@@ -86,10 +87,6 @@ def _tightest(places: tuple[int, ...], admission: Admission) -> int | None:
 
 def _not_negative(number: int) -> str:
     return str(number) if number > 0 else "0"
-
-
-def _seconds_until(end: int, now: float) -> int:
-    return math.ceil(end - now) or 1
 
 
 @lru_cache(maxsize=8192)

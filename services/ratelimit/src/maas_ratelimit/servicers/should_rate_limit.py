@@ -76,7 +76,7 @@ class ShouldRateLimit:
     def undelivered(self, payload: bytes) -> None:
         """Undo an admission that Envoy did not hear of: no request follows it, and no settle."""
         entries = envoy_rls.only_descriptor(envoy_rls.unpack(payload))
-        if entries.get("kind") != "admit":
+        if entries["kind"] != "admit":
             return
         self._metrics.undelivered.inc()
         undoing = self._store.settle(Settlement(entries["rid"], 0, None, is_undone=True), now=self._clock.now())
@@ -87,7 +87,7 @@ class ShouldRateLimit:
         if request.domain != DOMAIN:
             return envoy_rls.pack_ok(descriptors=len(request.descriptors))
         entries = envoy_rls.only_descriptor(request)
-        kind = entries.get("kind", "")
+        kind = entries["kind"]
         if kind == "admit":
             return self._admit(entries)
         if kind == "settle":
