@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from maas_common.limits import MAX_AMOUNT
 
@@ -16,8 +16,7 @@ _CAPS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 _MAX_DIGITS = 15
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(NamedTuple):
     """The facts that decide. `size` in bytes and `max_out` in tokens are decimal, `max_out` NONE when there is no cap."""
 
     model: str | None

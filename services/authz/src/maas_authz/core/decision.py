@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from maas_authz.core.body import Body, read_body
 from maas_authz.core.catalogue import Catalogue, Model, Tier, Upstream
@@ -24,8 +25,7 @@ from maas_authz.core.refusals import (
 from maas_authz.core.target import Inference, ModelList, read_target
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """A request as the gateway tells of it: `path` with its query, `facts` of the body by name."""
 
     method: str
@@ -33,8 +33,7 @@ class Request:
     facts: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(NamedTuple):
     """May go to the model, if the limits of the plan allow."""
 
     caller: Caller
