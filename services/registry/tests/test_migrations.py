@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 from alembic import command
@@ -58,3 +59,10 @@ def test_downgrading_with_data_leaves_nothing_and_the_way_up_is_open_again(engin
     assert inspect(engine).get_table_names() == ["alembic_version"]
     migrate(engine, MIGRATIONS)
     assert dict(asyncio.run(store.read()).tiers) == {}
+
+
+def test_a_new_database_begins_past_every_revision_that_an_older_one_has_reached(engine):
+    """One change a second for all its life is more than a catalogue sees."""
+    begun = int(time.time())
+    migrate(engine, MIGRATIONS)
+    assert asyncio.run(SqlCatalogueStore(engine, history=10).revision()) >= begun

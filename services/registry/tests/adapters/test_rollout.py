@@ -123,3 +123,29 @@ def test_a_model_that_no_cluster_can_be_made_of_is_rejected_alone():
             assert 'scheme is "gopher"' in parts.fleet.state(odd).reason
 
     with_parts(scenario, wait_s=0.01)
+
+
+def test_a_change_that_was_not_offered_yet_is_pending():
+    async def scenario(parts):
+        with parts.fleet.connect("gw") as envoy:
+            envoy.hear(Request(TYPE_URL))
+            await parts.readiness.wait()
+            envoy.hear(Request(TYPE_URL, nonce=envoy.next().nonce))
+            assert parts.fleet.state(MODEL).state is State.READY
+            assert parts.fleet.state(replace(MODEL, url="http://moved.example/v1")).state is State.PENDING
+            assert parts.fleet.state(replace(MODEL, id="new")).state is State.PENDING
+
+    with_parts(scenario, wait_s=0.01)
+
+
+def test_an_envoy_that_did_not_ask_for_a_cluster_has_no_say_in_it():
+    async def scenario(parts):
+        with parts.fleet.connect("other") as other, parts.fleet.connect("gw") as envoy:
+            other.hear(Request(TYPE_URL, subscribe=("asset.other",)))
+            envoy.hear(Request(TYPE_URL))
+            await parts.readiness.wait()
+            assert parts.fleet.state(MODEL).state is State.PENDING
+            envoy.hear(Request(TYPE_URL, nonce=envoy.next().nonce))
+            assert parts.fleet.state(MODEL).state is State.READY
+
+    with_parts(scenario, wait_s=0.01)

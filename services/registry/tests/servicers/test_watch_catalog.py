@@ -137,9 +137,10 @@ def test_heartbeats_come_while_nothing_changes(in_world):
     in_world(scenario, heartbeat_s=0.01)
 
 
-def test_a_change_by_another_registry_on_the_same_database_is_noticed(open_world):
+def test_a_change_by_another_registry_on_the_same_database_is_noticed(open_world, database_url):
     async def main():
-        async with open_world(poll_s=0.01) as one, open_world() as other:
+        shared = {"database_url": database_url}
+        async with open_world(poll_s=0.01, **shared) as one, open_world(migrate_at_start=False, **shared) as other:
             watch = await one.watch()
             await watch.take()
             await other.add_model("from-elsewhere")

@@ -27,8 +27,9 @@ class SqlCatalogueStore:
     def __init__(self, engine: Engine, *, history: int) -> None:
         """Open nothing yet."""
         self._engine = engine
-        # The four reads of a catalogue must see one moment; PostgreSQL's default lets each see its own.
-        self._one_moment = engine.execution_options(isolation_level="SERIALIZABLE")
+        # The four reads of a catalogue must see one moment. Any transaction of SQLite does; PostgreSQL has to be told.
+        is_postgresql = engine.dialect.name == "postgresql"
+        self._one_moment = engine.execution_options(isolation_level="REPEATABLE READ") if is_postgresql else engine
         self._history = history
 
     async def read(self) -> Catalogue:

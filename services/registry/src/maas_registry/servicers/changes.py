@@ -27,9 +27,10 @@ class Changes:
         """Unix seconds, as resources carry them."""
         return int(self.clock.now())
 
-    async def make(self, what: str, decide: Decide, **about: str) -> tuple[Change, Enforced]:
-        """Store what the rule decides and wait, for a bounded time, until it is obeyed. `what` and `about` are for the log."""
+    async def make(self, what: str, decide: Decide) -> tuple[Change, Enforced]:
+        """Store what the rule decides and wait, for a bounded time, until it is obeyed. `what` is for the log."""
         written = await self.store.write(decide)
         enforced = await self.rollout.enforced(written.revision)
-        log.info(what, **about, actor=current_principal().user, revision=written.revision, lagging=enforced.lagging)
+        changed = [f"{entry.kind} {entry.name}" for entry in written.change.entries(written.revision)]
+        log.info(what, changed=changed, actor=current_principal().user, revision=written.revision, lagging=enforced.lagging)
         return written.change, enforced

@@ -36,9 +36,7 @@ class Models(ModelsServiceServicer):
         draft, now = unpack_draft(request), self._changes.now()
         await self._check(draft.endpoint)
         change, enforced = await self._changes.make(
-            "model registered",
-            lambda catalogue, revision: create_model(catalogue, draft, revision=revision, now=now),
-            model=request.id,
+            "model registered", lambda catalogue, revision: create_model(catalogue, draft, revision=revision, now=now)
         )
         await context.send_initial_metadata(_CREATED)
         return pack_model(change.models[0], self._routes.state(change.models[0]), enforced)
@@ -64,17 +62,13 @@ class Models(ModelsServiceServicer):
         if patch.endpoint is not None:
             await self._check(patch.endpoint)
         change, enforced = await self._changes.make(
-            "model updated",
-            lambda catalogue, revision: update_model(catalogue, request.id, patch, revision=revision, now=now),
-            model=request.id,
+            "model updated", lambda catalogue, revision: update_model(catalogue, request.id, patch, revision=revision, now=now)
         )
         return pack_model(change.models[0], self._routes.state(change.models[0]), enforced)
 
     async def DeleteModel(self, request: pb.DeleteModelRequest, _context: _Context) -> pb.DeleteModelResponse:
         """See the proto."""
-        _, enforced = await self._changes.make(
-            "model removed", lambda catalogue, _: delete_model(catalogue, request.id, etag=request.etag), model=request.id
-        )
+        _, enforced = await self._changes.make("model removed", lambda catalogue, _: delete_model(catalogue, request.id, etag=request.etag))
         return pb.DeleteModelResponse(enforcement=pack_enforcement(enforced))
 
     async def _check(self, endpoint: Endpoint) -> None:

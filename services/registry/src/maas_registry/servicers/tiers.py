@@ -49,9 +49,7 @@ class Tiers(TiersServiceServicer):
         """See the proto."""
         patch, now = unpack_patch(request), self._changes.now()
         change, enforced = await self._changes.make(
-            "tier updated",
-            lambda catalogue, revision: update_tier(catalogue, request.name, patch, revision=revision, now=now),
-            tier=request.name,
+            "tier updated", lambda catalogue, revision: update_tier(catalogue, request.name, patch, revision=revision, now=now)
         )
         return pack_tier(change.tiers[0], enforced)
 
@@ -61,7 +59,6 @@ class Tiers(TiersServiceServicer):
         change, enforced = await self._changes.make(
             "tier deleted",
             lambda catalogue, revision: delete_tier(catalogue, request.name, etag=request.etag, revision=revision, now=now),
-            tier=request.name,
         )
         return pb.DeleteTierResponse(enforcement=pack_enforcement(enforced), affected_models=models_withdrawn(change))
 
