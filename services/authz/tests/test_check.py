@@ -195,6 +195,16 @@ def test_well_formed_junk_runs_into_a_budget_that_good_keys_do_not_use_up(in_wor
     in_world(scenario, unknown_key_lookups_burst=2, unknown_key_lookups_per_s=1.0)
 
 
+def test_a_key_that_is_good_no_more_does_not_use_up_the_budget(in_world):
+    async def scenario(world):
+        for _ in range(3):
+            assert await world.status(world.mint(status="revoked").text) == 401
+            assert await world.status(world.mint(expires_in=-1).text) == 401
+        assert await world.status(world.mint().text) == 200
+
+    in_world(scenario, unknown_key_lookups_burst=1, unknown_key_lookups_per_s=0.001)
+
+
 def test_a_wrong_secret_costs_the_budget_once_and_then_nothing(in_world):
     async def scenario(world):
         right, wrong = world.mint(), mint(random_bytes=lambda size: b"\1" * size)

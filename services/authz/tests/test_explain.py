@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grpc
 import pytest
+import structlog
 from maas.authz.v1 import authz_pb2
 from maas_common.testing import WORKLOAD
 
@@ -61,7 +62,7 @@ def test_other_peoples_keys_are_not_found_but_for_administrators(in_world):
         request = authz_pb2.ExplainRequest(key_id=key.id, model="pro")
         assert await refused(world.explain(request, metadata=world.people.bearer("alice"))) is grpc.StatusCode.NOT_FOUND
         assert (await world.explain(request, metadata=world.people.admin())).tier == "premium"
-        unknown = authz_pb2.ExplainRequest(key_id="nobodys", model="pro")
+        unknown = authz_pb2.ExplainRequest(key_id="nobody000000", model="pro")
         for who in (world.people.bearer("alice"), world.people.admin()):
             assert await refused(world.explain(unknown, metadata=who)) is grpc.StatusCode.NOT_FOUND
 
@@ -71,11 +72,13 @@ def test_other_peoples_keys_are_not_found_but_for_administrators(in_world):
 def test_a_whole_key_is_not_taken_for_an_id_nor_sent_on(in_world):
     async def scenario(world):
         key = world.mint()
-        request = authz_pb2.ExplainRequest(key_id=key.text, model="small")
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await world.explain(request, metadata=world.people.admin())
-        assert caught.value.code() is grpc.StatusCode.NOT_FOUND
-        assert key.text not in (caught.value.details() or "")
+        secret = key.text.partition("_")[2]
+        for more_than_an_id in (key.text, secret, key.text[:30], key.id + "_"):
+            request = authz_pb2.ExplainRequest(key_id=more_than_an_id, model="small")
+            with structlog.testing.capture_logs() as lines, pytest.raises(grpc.aio.AioRpcError) as caught:
+                await world.explain(request, metadata=world.people.admin())
+            assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+            assert secret[:5] not in f"{caught.value.details()} {lines}"
         assert world.keys.lookups == []
 
     in_world(scenario)
@@ -85,7 +88,7 @@ def test_administrators_explain_groups_and_nobody_else(in_world):
     async def scenario(world):
         request = authz_pb2.ExplainRequest(groups=["premium-users"], model="pro")
         answer = await world.explain(request, metadata=world.people.admin())
-        assert (answer.code, answer.tier, answer.group) == (200, "premium", "premium-users")
+        assert (answer.code, answer.tier, answer.group, answer.user) == (200, "premium", "premium-users", "")
         assert await refused(world.explain(request, metadata=world.people.bearer("alice"))) is grpc.StatusCode.PERMISSION_DENIED
         for neither in (authz_pb2.ExplainRequest(model="pro"), authz_pb2.ExplainRequest(model="pro", key_id="k", groups=["g"])):
             assert await refused(world.explain(neither, metadata=world.people.admin())) is grpc.StatusCode.INVALID_ARGUMENT
@@ -128,7 +131,7 @@ def test_without_keys_or_catalogue_it_says_so(in_world):
 def test_explaining_counts_nothing_of_the_budget_for_unknown_keys(in_world):
     async def scenario(world):
         for number in range(5):
-            unknown = authz_pb2.ExplainRequest(key_id=f"nobodys{number}", model="small")
+            unknown = authz_pb2.ExplainRequest(key_id=f"nobody{number:06}", model="small")
             assert await refused(world.explain(unknown, metadata=world.people.bearer("alice"))) is grpc.StatusCode.NOT_FOUND
         assert await world.status(world.mint().text) == 200
 

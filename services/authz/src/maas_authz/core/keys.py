@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from maas_common.apikey import ALPHABET
+
 from maas_authz.core.refusals import INVALID_KEY, Refusal
+
+_ID_LENGTH = 12
+_ID_CHARACTERS = frozenset(ALPHABET)
 
 NONE = "-"
 """Stands for "none" in what Envoy is told: an empty string counts as absent there."""
@@ -30,6 +35,11 @@ class KeyRecord:
     is_active: bool
     expires_at: int
     hashes: tuple[tuple[str, bytes], ...] = field(repr=False)
+
+
+def is_key_id(text: str) -> bool:
+    """Whether this is the part of a key that may be shown, and not more of it."""
+    return len(text) == _ID_LENGTH and _ID_CHARACTERS.issuperset(text)
 
 
 def refusal_of(record: KeyRecord, now: float) -> Refusal | None:

@@ -35,7 +35,7 @@ class Check:
         self._log_decisions = log_decisions
 
     def hot_method(self) -> HotMethod:
-        """This method, for either engine. An answer that nobody waits for any more undoes itself."""
+        """This method, for either engine. Nothing is counted here, so an answer that nobody takes needs no undoing."""
         return HotMethod(_PATH, self.handle, undelivered=lambda _request: None)
 
     def handle(self, payload: bytes) -> bytes | Coroutine[Any, Any, bytes]:
@@ -61,7 +61,7 @@ class Check:
             request = Request(http.method, http.path, _facts(attributes))
             decision = decide(found.caller, request, self._catalogues.current())
         if self._log_decisions:
-            _log(decision)
+            _log(decision, attributes.request.http.headers.get("x-request-id", ""))
         if isinstance(decision, Admitted):
             metrics.DECISIONS[200].inc()
             return answers.admission(decision)
@@ -80,10 +80,11 @@ def _facts(attributes: attribute_context_pb2.AttributeContext) -> dict[str, str]
     return {name: fields[name].string_value for name in fields}
 
 
-def _log(decision: Decision) -> None:
+def _log(decision: Decision, request_id: str) -> None:
+    about = log.bind(request_id=request_id)
     if isinstance(decision, Refusal):
-        log.debug("request refused", code=decision.code, message=decision.message)
+        about.debug("request refused", code=decision.code, message=decision.message)
     elif isinstance(decision, Listed):
-        log.debug("models listed", key_id=decision.caller.key_id, tier=decision.tier.name)
+        about.debug("models listed", key_id=decision.caller.key_id, tier=decision.tier.name)
     else:
-        log.debug("request admitted", key_id=decision.caller.key_id, tier=decision.tier.name, model=decision.model.id)
+        about.debug("request admitted", key_id=decision.caller.key_id, tier=decision.tier.name, model=decision.model.id)

@@ -14,12 +14,11 @@ from maas_common.limits import Limit
 
 from maas_authz.core.decision import Admitted
 from maas_authz.core.explanation import Explanation, explain_groups, explain_key, imagined_request
-from maas_authz.core.keys import Caller, KeyRecord
+from maas_authz.core.keys import NONE, Caller, KeyRecord, is_key_id
 from maas_authz.core.refusals import Refusal
 from maas_authz.ports import Catalogues, Keys
 
 _TENANT = "default"
-_MAX_ID = 64
 
 
 class AuthzServicer(authz_pb2_grpc.AuthzServiceServicer):
@@ -43,33 +42,33 @@ class AuthzServicer(authz_pb2_grpc.AuthzServiceServicer):
         if request.groups:
             if not principal.is_admin:
                 raise PermissionDeniedError(f"{principal.username} is not an administrator; explain one of your own keys by its id")
-            caller = Caller(_TENANT, principal.user, tuple(request.groups))
-            return _pack(caller, explain_groups(caller, imagined, self._catalogues.current()))
+            caller = Caller(_TENANT, NONE, tuple(request.groups))
+            return _pack(explain_groups(caller, imagined, self._catalogues.current()))
         record = await self._record(request.key_id, principal)
-        return _pack(record.caller, explain_key(record, imagined, self._catalogues.current(), self._clock.now()))
+        answer = _pack(explain_key(record, imagined, self._catalogues.current(), self._clock.now()))
+        answer.user = record.caller.user
+        return answer
 
     async def _record(self, key_id: str, principal: Principal) -> KeyRecord:
-        record = await self._keys.record(key_id) if len(key_id) <= _MAX_ID else None
+        if not is_key_id(key_id):  # perhaps a whole key: it is neither sent on nor repeated
+            raise InvalidArgumentError.of("key_id", "want the id of a key, 12 letters and digits; never the key itself")
+        record = await self._keys.record(key_id)
         if isinstance(record, Refusal):
             raise UnavailableError(record.message)
         if record is None or not (principal.is_admin or record.caller.user == principal.user):
-            raise NotFoundError(f'API key "{key_id[:_MAX_ID]}" does not exist; want the id of one of your keys, not the key')
+            raise NotFoundError(f'API key "{key_id}" does not exist; want the id of one of your keys')
         return record
 
 
-def _pack(caller: Caller, explanation: Explanation) -> authz_pb2.ExplainResponse:
+def _pack(explanation: Explanation) -> authz_pb2.ExplainResponse:
     decision = explanation.decision
     steps = [
         authz_pb2.ExplainStep(check=step.check, outcome="pass" if step.passed else "refuse", detail=step.detail)
         for step in explanation.steps
     ]
     if isinstance(decision, Refusal):
-        return authz_pb2.ExplainResponse(
-            allowed=False, code=decision.code, type=decision.type, message=decision.message, user=caller.user, steps=steps
-        )
-    response = authz_pb2.ExplainResponse(
-        allowed=True, code=200, tier=decision.tier.name, group=decision.group, user=caller.user, steps=steps
-    )
+        return authz_pb2.ExplainResponse(allowed=False, code=decision.code, type=decision.type, message=decision.message, steps=steps)
+    response = authz_pb2.ExplainResponse(allowed=True, code=200, tier=decision.tier.name, group=decision.group, steps=steps)
     if isinstance(decision, Admitted):
         response.model = decision.model.id
         response.plan = decision.plan
