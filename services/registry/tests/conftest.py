@@ -130,15 +130,13 @@ class Envoy:
 
 @dataclass
 class World:
-    """A running registry and who talks to it. `known` sets what names resolve to."""
+    """A running registry and who talks to it. `names.known` sets what names resolve to."""
 
     port: int
-    metrics_port: int
     channel: grpc.aio.Channel
     people: Issuer
     names: Names
     clock: FakeClock
-    service: Any
     tiers: Any = field(init=False)
     models: Any = field(init=False)
     available: Any = field(init=False)
@@ -207,7 +205,7 @@ def open_world(people: Issuer, tmp_path: Path) -> OpenWorld:
             await service.readiness.wait()
             channel = grpc.aio.insecure_channel(f"127.0.0.1:{running.port}")
             try:
-                yield World(running.port, running.metrics_port, channel, people, names, clock, service)
+                yield World(running.port, channel, people, names, clock)
             finally:
                 for task in background:
                     task.cancel()
