@@ -42,18 +42,17 @@ def build(settings: RatelimitSettings, clock: Clock | None = None, registry: Col
             max_reservations=settings.max_reservations,
         )
     )
-    plans = Plans()
     loop = asyncio.get_running_loop()
 
     def spawn(work: Coroutine[Any, Any, object]) -> object:
         return asyncio.run_coroutine_threadsafe(work, loop)
 
     hot = ShouldRateLimit(
-        store=store, clock=clock, plans=plans, headers=HeaderWriter(settings.headers), metrics=Metrics(store, registry), spawn=spawn
+        store=store, clock=clock, plans=Plans(), headers=HeaderWriter(settings.headers), metrics=Metrics(store, registry), spawn=spawn
     )
 
     def register(server: grpc.aio.Server) -> None:
-        add_LimitsServiceServicer_to_server(LimitsServicer(store, plans, clock), server)
+        add_LimitsServiceServicer_to_server(LimitsServicer(store, clock), server)
 
     return Service(
         NAME,

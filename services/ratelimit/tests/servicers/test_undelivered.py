@@ -76,3 +76,11 @@ def test_a_settle_that_was_not_heard_stays_and_counts_once(counting):
     counting.hot.undelivered(counting.payload("settle", 1, total="42"))
     counting.hot.handle(counting.payload("settle", 1, total="42"))
     assert counting.used() == [(1, 0), (42, 0)]
+
+
+@pytest.mark.parametrize("descriptors", [0, 1, 2])
+def test_other_domains_have_nothing_to_undo(counting, descriptors):
+    counting.hot.handle(counting.payload("admit", 1))
+    elsewhere = [counting.wire["admit"](1, PLAN)] * descriptors
+    counting.hot.undelivered(counting.wire["packed"](*elsewhere, domain="edge"))
+    assert counting.used() == [(1, 0), (0, 200)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from envoy.service.ratelimit.v3 import rls_pb2
 from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto, MessageOptions
@@ -36,9 +36,10 @@ class Request(Protocol):
 def unpack(payload: bytes) -> Request:
     """InvalidArgumentError when the bytes are no RateLimitRequest."""
     try:
-        return cast("Request", _REQUEST.FromString(payload))
+        request: Request = _REQUEST.FromString(payload)
     except DecodeError as error:
         raise InvalidArgumentError(f"not a RateLimitRequest: {error}") from error
+    return request
 
 
 def only_descriptor(request: Request) -> Mapping[str, str]:

@@ -12,7 +12,7 @@ from maas_common.errors import InvalidArgumentError, PermissionDeniedError
 from maas_common.plan import PlanError
 
 from maas_ratelimit.core.counting import Account, CounterState
-from maas_ratelimit.core.plans import PlannedLimit, Plans
+from maas_ratelimit.core.plans import Plan, PlannedLimit
 from maas_ratelimit.ports import CounterStore
 
 Context: TypeAlias = grpc.aio.ServicerContext[limits_pb2.PeekRequest, limits_pb2.PeekResponse]
@@ -22,9 +22,8 @@ _DEFAULT_TENANT = "default"
 class LimitsServicer(limits_pb2_grpc.LimitsServiceServicer):
     """For administrators and the suite's services."""
 
-    def __init__(self, store: CounterStore, plans: Plans, clock: Clock) -> None:
+    def __init__(self, store: CounterStore, clock: Clock) -> None:
         self._store = store
-        self._plans = plans
         self._clock = clock
 
     async def Peek(self, request: limits_pb2.PeekRequest, _context: Context) -> limits_pb2.PeekResponse:
@@ -33,7 +32,7 @@ class LimitsServicer(limits_pb2_grpc.LimitsServiceServicer):
         if not (principal.is_admin or principal.is_workload):
             raise PermissionDeniedError(f"{principal.username} is not an administrator")
         try:
-            plan = self._plans.get(request.plan)
+            plan = Plan.parse(request.plan)
         except PlanError as error:
             raise InvalidArgumentError.of("plan", str(error)) from error
         read = self._store.read(Account(plan, request.tenant or _DEFAULT_TENANT, request.user), now=self._clock.now())

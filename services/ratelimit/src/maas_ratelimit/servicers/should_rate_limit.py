@@ -14,7 +14,7 @@ from maas_common.plan import PlanError
 from maas_ratelimit.adapters import envoy_rls
 from maas_ratelimit.core.counting import Account, Admission, Claim, Settled, Settlement
 from maas_ratelimit.core.descriptors import DOMAIN, Settle, read_admit, read_settle
-from maas_ratelimit.core.estimates import Estimates
+from maas_ratelimit.core.estimates import Estimates, ModelEstimate
 from maas_ratelimit.core.headers import HeaderWriter, refusing_longest
 from maas_ratelimit.core.plans import Plan, Plans
 from maas_ratelimit.core.usage import Usage, used
@@ -75,7 +75,10 @@ class ShouldRateLimit:
 
     def undelivered(self, payload: bytes) -> None:
         """Undo an admission that Envoy did not hear of: no request follows it, and no settle."""
-        entries = envoy_rls.only_descriptor(envoy_rls.unpack(payload))
+        request = envoy_rls.unpack(payload)
+        if request.domain != DOMAIN:
+            return
+        entries = envoy_rls.only_descriptor(request)
         if entries["kind"] != "admit":
             return
         self._metrics.undelivered.inc()
@@ -96,7 +99,10 @@ class ShouldRateLimit:
 
     def _admit(self, entries: Mapping[str, str]) -> Eventually[bytes]:
         admit = read_admit(entries)
-        plan = self._plan(admit.plan)
+        try:
+            plan = self._plans.get(admit.plan)
+        except PlanError as error:
+            raise InvalidArgumentError(f'descriptor entry "plan": {error}') from error
         tokens = self._estimates.of(admit.model).total(admit.bytes, admit.max_out)
         now = self._clock.now()
         admission = self._store.admit(Claim(admit.rid, Account(plan, admit.tenant, admit.user), tokens), now=now)
@@ -118,18 +124,19 @@ class ShouldRateLimit:
 
     def _settle(self, entries: Mapping[str, str]) -> Eventually[bytes]:
         settle = read_settle(entries)
-        usage = used(settle, self._estimates.of(settle.model))
+        estimate = self._estimates.of(settle.model)
+        usage = used(settle, estimate)
         account = None if usage.verdict in _HOLDS_NOTHING else self._account(settle)
         settlement = Settlement(settle.rid, usage.tokens, account, is_undone=usage.verdict == "undelivered")
         settled = self._store.settle(settlement, now=self._clock.now())
         if isinstance(settled, Settled):
-            return self._settled(settled, settle, usage)
-        return self._settle_later(settled, settle, usage)
+            return self._settled(settled, settle, usage, estimate)
+        return self._settle_later(settled, settle, usage, estimate)
 
-    async def _settle_later(self, settled: Coroutine[Any, Any, Settled], settle: Settle, usage: Usage) -> bytes:
-        return self._settled(await settled, settle, usage)
+    async def _settle_later(self, settled: Coroutine[Any, Any, Settled], settle: Settle, usage: Usage, estimate: ModelEstimate) -> bytes:
+        return self._settled(await settled, settle, usage, estimate)
 
-    def _settled(self, settled: Settled, settle: Settle, usage: Usage) -> bytes:
+    def _settled(self, settled: Settled, settle: Settle, usage: Usage, estimate: ModelEstimate) -> bytes:
         if settled is Settled.REPEATED:
             self._metrics.duplicate.inc()
             return _GO_ON
@@ -139,14 +146,8 @@ class ShouldRateLimit:
         if usage.tokens:
             self._metrics.tokens[usage.verdict].inc(usage.tokens)
         if usage.verdict == "measured":
-            self._estimates.of(settle.model).learn(settle.bytes, settle.input, settle.output)
+            estimate.learn(settle.bytes, settle.input, settle.output)
         return _GO_ON
-
-    def _plan(self, text: str) -> Plan:
-        try:
-            return self._plans.get(text)
-        except PlanError as error:
-            raise InvalidArgumentError(f'descriptor entry "plan": {error}') from error
 
     def _account(self, settle: Settle) -> Account | None:
         """Needed when nothing is reserved; what can't be read of it is reported then, by the one who knows."""
