@@ -6,6 +6,7 @@
 UV_VERSION := 0.13.9
 UV := .tools/uv/bin/uv
 BIN := .venv/bin
+IN_PARALLEL := -n auto --maxprocesses 4 --dist loadgroup
 # protoc looks for its plugins on the path.
 IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH"
 
@@ -13,6 +14,8 @@ IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH"
 export UV_PYTHON_DOWNLOADS := never
 export UV_PYTHON := $(CURDIR)/.tools/uv/bin/python
 unexport VIRTUAL_ENV
+# Every process would compile all it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 MEMBERS := $(wildcard protos/pyproject.toml libs/*/pyproject.toml services/*/pyproject.toml cli/pyproject.toml deploy/local/pyproject.toml)
 SOURCES := $(wildcard libs/*/src services/*/src cli/src deploy/local/src)
@@ -39,10 +42,10 @@ run: setup ## run the gateway, the services and a real model until Ctrl-C; state
 	@$(BIN)/maas-local up
 
 test: setup ## run every test, those through a real Envoy and a real model included
-	@$(BIN)/pytest
+	@$(BIN)/pytest $(IN_PARALLEL)
 
 test-fast: setup ## run the tests that need neither Envoy nor the model
-	@$(BIN)/pytest -m 'not envoy and not model'
+	@$(BIN)/pytest $(IN_PARALLEL) -m 'not envoy and not model'
 
 check: check-format check-lint check-types check-layers check-protos ## check format, lint, types, layers and contracts
 
