@@ -106,7 +106,7 @@ def test_ctrl_c_at_the_prompt_drops_the_line_and_nothing_else(caller: World) -> 
     caller.gateway.answers = [streamed("Fine")]
     with Terminal(("chat", "smollm2"), caller.environment) as terminal:
         terminal.wait_for("> ")
-        terminal.interrupt()
+        terminal.interrupt_at_prompt()
         terminal.wait_for("> ")
         terminal.type("How are you?\n")
         terminal.wait_for("Fine")

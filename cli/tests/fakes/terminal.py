@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+_PATIENCE_S = 1.0
 MAAS = Path(sys.executable).with_name("maas")
 
 
@@ -47,6 +49,12 @@ class Terminal:
 
     def interrupt(self) -> None:
         self._process.send_signal(signal.SIGINT)
+
+    def interrupt_at_prompt(self) -> None:
+        """Ctrl-C until it shows, as a person does: one that comes just before Python waits for input is kept until some comes."""
+        self.interrupt()
+        while not select.select([self._ours], [], [], _PATIENCE_S)[0]:
+            self.interrupt()
 
     def ended(self) -> int:
         """Reads what is left, and waits for the exit code."""
