@@ -15,9 +15,12 @@ NONE = "-"
 """Stands for "none" in what Envoy is told: an empty string counts as absent there."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Caller:
-    """Who is counted and by which groups: `user` is `<issuer>|<subject>`, `key_id` NONE for somebody without a key."""
+    """Who is counted and by which groups: `user` is `<issuer>|<subject>`, `key_id` NONE for somebody without a key.
+
+    The same only if it is the same object: one per record that was looked up.
+    """
 
     tenant: str
     user: str
