@@ -17,6 +17,7 @@ from maas_common.readiness import Readiness
 from maas_common.server import Service, run
 from prometheus_client import REGISTRY, CollectorRegistry
 
+from maas_ratelimit.adapters.envoy_rls import pack_header
 from maas_ratelimit.adapters.memory_store import MemoryBounds, MemoryStore, keep_tidy
 from maas_ratelimit.adapters.sole_process import NotAloneError, hold_alone
 from maas_ratelimit.core.headers import HeaderWriter
@@ -48,7 +49,12 @@ def build(settings: RatelimitSettings, clock: Clock | None = None, registry: Col
         return asyncio.run_coroutine_threadsafe(work, loop)
 
     hot = ShouldRateLimit(
-        store=store, clock=clock, plans=Plans(), headers=HeaderWriter(settings.headers), metrics=Metrics(store, registry), spawn=spawn
+        store=store,
+        clock=clock,
+        plans=Plans(),
+        headers=HeaderWriter(settings.headers, pack_header),
+        metrics=Metrics(store, registry),
+        spawn=spawn,
     )
 
     def register(server: grpc.aio.Server) -> None:

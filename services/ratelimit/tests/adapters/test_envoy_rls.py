@@ -47,9 +47,13 @@ def test_bytes_that_are_no_request_are_refused():
         envoy_rls.unpack(b"\xff\xff")
 
 
+def packed(headers) -> bytes:
+    return b"".join(envoy_rls.pack_header(name, value) for name, value in headers)
+
+
 @given(HEADERS, st.integers(0, 3))
 def test_an_ok_is_read_as_it_was_meant(headers, descriptors):
-    read = rls_pb2.RateLimitResponse.FromString(envoy_rls.pack_ok(headers, descriptors))
+    read = rls_pb2.RateLimitResponse.FromString(envoy_rls.pack_ok(packed(headers), descriptors))
     assert (read.overall_code, [status.code for status in read.statuses]) == (OK, [OK] * descriptors)
     assert [(header.key, header.value) for header in read.response_headers_to_add] == headers
     assert read.raw_body == b""
@@ -57,7 +61,7 @@ def test_an_ok_is_read_as_it_was_meant(headers, descriptors):
 
 @given(HEADERS, st.binary(max_size=300))
 def test_a_refusal_is_read_as_it_was_meant(headers, body):
-    read = rls_pb2.RateLimitResponse.FromString(envoy_rls.pack_over_limit(headers, body))
+    read = rls_pb2.RateLimitResponse.FromString(envoy_rls.pack_over_limit(packed(headers), body))
     assert (read.overall_code, [status.code for status in read.statuses]) == (OVER_LIMIT, [OVER_LIMIT])
     assert [(header.key, header.value) for header in read.response_headers_to_add] == [("content-type", "application/json"), *headers]
     assert read.raw_body == body

@@ -16,12 +16,20 @@ FOUR = Plan.parse(
 ENDS = (DAY, MINUTE, DAY, MINUTE)
 
 
-def admitted(plan, left, ends=ENDS, sets=("x-ratelimit", "openai")):
-    return dict(HeaderWriter(sets).admitted(plan, Admission((), left, ends), NOW))
+def writer(sets) -> HeaderWriter:
+    return HeaderWriter(sets, lambda name, value: f"{name}: {value}\n".encode())
 
 
-def refused(refusing, left, sets=("x-ratelimit", "openai")):
-    return dict(HeaderWriter(sets).refused(FOUR, Admission(refusing, left, ENDS), NOW))
+def read(headers: bytes) -> dict[str, str]:
+    return dict(line.split(": ", 1) for line in headers.decode().splitlines())
+
+
+def admitted(plan, left, ends=ENDS, sets=("x-ratelimit", "openai")) -> dict[str, str]:
+    return read(writer(sets).admitted(plan, Admission((), left, ends), NOW))
+
+
+def refused(refusing, left, sets=("x-ratelimit", "openai")) -> dict[str, str]:
+    return read(writer(sets).refused(FOUR, Admission(refusing, left, ENDS), NOW))
 
 
 def test_an_admitted_request_sees_the_tightest_limit_of_each_kind():
@@ -66,14 +74,14 @@ def test_a_refused_request_sees_the_limit_that_refuses_it_longest(refusing, left
 @pytest.mark.parametrize(("now", "retry_after"), [(0.0, "60"), (0.001, "60"), (59.0, "1"), (59.999, "1")])
 def test_retry_after_is_rounded_up_and_at_least_a_second(now, retry_after):
     plan = Plan.parse("1;a:requests:1:1m:user")
-    assert ("retry-after", retry_after) in HeaderWriter(()).refused(plan, Admission((0,), (0,), (60,)), now)
+    assert read(writer(()).refused(plan, Admission((0,), (0,), (60,)), now)) == {"retry-after": retry_after}
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(1, "1s"), (59, "59s"), (60, "1m0s"), (360, "6m0s"), (3600, "1h0m0s"), (90_061, "25h1m1s")])
 def test_openai_durations_are_written_as_openai_does(seconds, text):
     plan = Plan.parse("1;a:requests:1:366d:user")
-    exact = HeaderWriter(["openai"]).admitted(plan, Admission((), (1,), (seconds,)), 0.0)
-    assert dict(exact)["x-ratelimit-reset-requests"] == text
+    headers = writer(["openai"]).admitted(plan, Admission((), (1,), (seconds,)), 0.0)
+    assert read(headers)["x-ratelimit-reset-requests"] == text
 
 
 def test_a_plan_with_one_kind_shows_that_kind_only():
@@ -102,3 +110,13 @@ def test_the_ietf_set_shows_every_limit():
 def test_only_the_chosen_sets_are_written_and_none_for_a_plan_without_limits(sets, names):
     assert set(admitted(FOUR, (1, 1, 1, 1), sets=sets)) == names
     assert admitted(Plan.parse("1"), (), (), sets) == {}
+
+
+def test_what_is_remembered_is_told_for_the_same_limit_and_time_alone():
+    two = writer(["x-ratelimit", "openai"])
+    plan = Plan.parse("1;a:requests:5:1m:user;b:total_tokens:5:1m:user")
+    raised = Plan.parse("1;a:requests:7:1m:user;b:total_tokens:9:1m:user")
+    for asked in (plan, raised, plan):
+        for left, ends, now in (((1, 2), (120, 180), 60.0), ((2, 1), (180, 120), 60.0), ((1, 2), (120, 180), 61.0)):
+            admission = Admission((), left, ends)
+            assert two.admitted(asked, admission, now) == writer(["x-ratelimit", "openai"]).admitted(asked, admission, now)

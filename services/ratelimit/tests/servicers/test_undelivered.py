@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from maas_common.testing import FakeClock
+from maas_ratelimit.adapters.envoy_rls import pack_header
 from maas_ratelimit.adapters.memory_store import MemoryBounds, MemoryStore
 from maas_ratelimit.core.counting import Account
 from maas_ratelimit.core.headers import HeaderWriter
@@ -27,7 +28,7 @@ class Counting:
             store=self.store,
             clock=self.clock,
             plans=Plans(),
-            headers=HeaderWriter([]),
+            headers=HeaderWriter([], pack_header),
             metrics=Metrics(self.store, self.registry),
             spawn=self.store_that_answers_at_once_spawns_nothing,
         )

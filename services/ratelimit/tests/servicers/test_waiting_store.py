@@ -13,7 +13,7 @@ from envoy.service.ratelimit.v3 import rls_pb2
 from maas_common.readiness import Readiness
 from maas_common.server import Service, serve
 from maas_common.testing import WORKLOAD, FakeClock
-from maas_ratelimit.adapters.envoy_rls import METHOD
+from maas_ratelimit.adapters.envoy_rls import METHOD, pack_header
 from maas_ratelimit.adapters.memory_store import MemoryBounds, MemoryStore
 from maas_ratelimit.core.headers import HeaderWriter
 from maas_ratelimit.core.plans import Plans
@@ -76,7 +76,7 @@ async def world(engine, files) -> AsyncIterator[World]:
         store=store,
         clock=clock,
         plans=Plans(),
-        headers=HeaderWriter(["x-ratelimit"]),
+        headers=HeaderWriter(["x-ratelimit"], pack_header),
         metrics=Metrics(store.counts, registry),
         spawn=lambda work: asyncio.run_coroutine_threadsafe(work, loop),
     )

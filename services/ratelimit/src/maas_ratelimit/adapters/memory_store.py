@@ -72,22 +72,23 @@ class MemoryStore:
     def admit(self, claim: Claim, *, now: float) -> Admission:
         """See CounterStore. UnavailableError also at `max_counters` and `max_reservations`."""
         rid, (plan, tenant, user), tokens = claim
+        find = self._counters.get
         counters: list[Counter] = []
-        amounts, left, ends, refusing, missing = [], [], [], [], []
+        amounts: list[int] = []
+        left: list[int] = []
+        ends: list[int] = []
+        refusing: list[int] = []
         with self._lock:
             now = self._advance(now)
             second = int(now)
-            for place, limit in enumerate(plan.limits):  # few calls in here: this is where the time goes
+            for limit in plan.limits:  # few calls in here: this is where the time goes
                 end = second - second % limit.window_s + limit.window_s
-                key = (limit.counter, tenant, user, end)
-                counter = self._counters.get(key)
-                if counter is None:
-                    missing.append((place, key))
-                    counter = _NO_COUNTER
-                rest = limit.amount - counter.used - counter.reserved
-                amount = (tokens if tokens < limit.amount else limit.amount) if limit.counts_tokens else 1  # noqa: FURB136 - min() is a call
+                counter = find((limit.counter, tenant, user, end), _NO_COUNTER)
+                most = limit.amount
+                rest = most - counter.used - counter.reserved
+                amount = (tokens if tokens < most else most) if limit.counts_tokens else 1  # noqa: FURB136 - min() is a call
                 if amount > rest:
-                    refusing.append(place)
+                    refusing.append(len(ends))
                 counters.append(counter)
                 amounts.append(amount)
                 left.append(rest)
@@ -98,16 +99,16 @@ class MemoryStore:
                 raise InvalidArgumentError(f"request {rid} has ended; an id admits once", reason="REQUEST_ENDED")
             if refusing:
                 return Admission(tuple(refusing), tuple(left), tuple(ends))
-            self._make_room(len(missing), now)
-            for place, key in missing:
-                counters[place] = self._counters.open(key)
+            self._make_room(counters.count(_NO_COUNTER), now)
             for place, limit in enumerate(plan.limits):
-                amount = amounts[place]
-                left[place] -= amount
+                counter, amount = counters[place], amounts[place]
+                if counter is _NO_COUNTER:
+                    counter = counters[place] = self._counters.open((limit.counter, tenant, user, ends[place]))
                 if limit.counts_tokens:
-                    counters[place].reserved += amount
+                    counter.reserved += amount
                 else:
-                    counters[place].used += amount
+                    counter.used += amount
+                left[place] -= amount
             self._reservations.hold(rid, Reservation(plan.limits, counters, amounts, now + self._bounds.reservation_ttl_s))
             return Admission((), tuple(left), tuple(ends))
 

@@ -7,7 +7,7 @@ ietf         RateLimit and RateLimit-Policy, every limit (draft-ietf-httpapi-rat
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
@@ -15,57 +15,61 @@ from maas_ratelimit.core.counting import Admission
 from maas_ratelimit.core.plans import Plan
 
 HeaderSet: TypeAlias = Literal["x-ratelimit", "openai", "ietf"]
-Headers: TypeAlias = list[tuple[str, str]]
 
 
 class HeaderWriter:
-    """Writes the chosen sets."""
+    """Writes the chosen sets, each header by `encode`, one after another.
 
-    def __init__(self, sets: Collection[HeaderSet]) -> None:
+    What it wrote it remembers: a limit's amount and reset stay as they are for a second, and what is left is often the same.
+    """
+
+    def __init__(self, sets: Collection[HeaderSet], encode: Callable[[str, str], bytes]) -> None:
         self._x_ratelimit = "x-ratelimit" in sets
         self._openai = "openai" in sets
         self._ietf = "ietf" in sets
+        self._encode = encode
+        self._left = lru_cache(maxsize=16384)(self._write_left)
+        self._until = lru_cache(maxsize=8192)(self._write_until)
+        self._for = lru_cache(maxsize=8192)(self._write_for)
 
-    def admitted(self, plan: Plan, admission: Admission, now: float) -> Headers:
+    def admitted(self, plan: Plan, admission: Admission, now: float) -> bytes:
         """Headers of a request that goes on."""
         requests = _tightest(plan.requests, admission)
         return self._write(plan, admission, int(now), requests, requests)
 
-    def refused(self, plan: Plan, admission: Admission, now: float) -> Headers:
+    def refused(self, plan: Plan, admission: Admission, now: float) -> bytes:
         """Headers of a 429, Retry-After among them: at that time, and not before, the request would pass if nothing else came."""
         told = refusing_longest(admission)
         headers = self._write(plan, admission, int(now), told, _tightest(plan.requests, admission))
-        headers.append(("retry-after", str(admission.ends[told] - int(now))))
-        return headers
+        return headers + self._encode("retry-after", str(admission.ends[told] - int(now)))
 
-    def _write(self, plan: Plan, admission: Admission, second: int, first: int | None, requests: int | None) -> Headers:
+    def _write(self, plan: Plan, admission: Admission, second: int, first: int | None, requests: int | None) -> bytes:
         """`first`: place of the limit for the set x-ratelimit. Windows end on whole seconds, so what is left of one is rounded up."""
         limits, left, ends = plan.limits, admission.left, admission.ends
-        headers: Headers = []
+        headers = b""
         if self._x_ratelimit and first is not None:
-            headers += (
-                ("x-ratelimit-limit", limits[first].amount_text),
-                ("x-ratelimit-remaining", _not_negative(left[first])),
-                ("x-ratelimit-reset", str(ends[first])),
-            )
+            headers += self._until(limits[first].amount, ends[first]) + self._left("x-ratelimit-remaining", left[first])
         if self._openai:
             if requests is not None:
-                headers += (
-                    ("x-ratelimit-limit-requests", limits[requests].amount_text),
-                    ("x-ratelimit-remaining-requests", _not_negative(left[requests])),
-                    ("x-ratelimit-reset-requests", _duration(ends[requests] - second)),
-                )
+                headers += self._for("requests", limits[requests].amount, ends[requests] - second)
+                headers += self._left("x-ratelimit-remaining-requests", left[requests])
             if (tokens := _tightest(plan.tokens, admission)) is not None:
-                headers += (
-                    ("x-ratelimit-limit-tokens", limits[tokens].amount_text),
-                    ("x-ratelimit-remaining-tokens", _not_negative(left[tokens])),
-                    ("x-ratelimit-reset-tokens", _duration(ends[tokens] - second)),
-                )
+                headers += self._for("tokens", limits[tokens].amount, ends[tokens] - second)
+                headers += self._left("x-ratelimit-remaining-tokens", left[tokens])
         if self._ietf and limits:
             every = zip(limits, left, ends, strict=True)
-            state = ", ".join(f'"{limit.limit.id}";r={_not_negative(rest)};t={end - second}' for limit, rest, end in every)
-            headers += (("ratelimit-policy", plan.policy), ("ratelimit", state))
+            state = ", ".join(f'"{limit.limit.id}";r={max(0, rest)};t={end - second}' for limit, rest, end in every)
+            headers += self._encode("ratelimit-policy", plan.policy) + self._encode("ratelimit", state)
         return headers
+
+    def _write_left(self, name: str, left: int) -> bytes:
+        return self._encode(name, str(max(0, left)))
+
+    def _write_until(self, amount: int, end: int) -> bytes:
+        return self._encode("x-ratelimit-limit", str(amount)) + self._encode("x-ratelimit-reset", str(end))
+
+    def _write_for(self, kind: str, amount: int, seconds: int) -> bytes:
+        return self._encode(f"x-ratelimit-limit-{kind}", str(amount)) + self._encode(f"x-ratelimit-reset-{kind}", _duration(seconds))
 
 
 def refusing_longest(admission: Admission) -> int:
@@ -85,11 +89,6 @@ def _tightest(places: tuple[int, ...], admission: Admission) -> int | None:
     return best
 
 
-def _not_negative(number: int) -> str:
-    return str(number) if number > 0 else "0"
-
-
-@lru_cache(maxsize=8192)
 def _duration(seconds: int) -> str:
     """How OpenAI writes a duration: 59s, 6m0s, 23h59m1s."""
     minutes, seconds = divmod(seconds, 60)

@@ -19,7 +19,6 @@ class PlannedLimit:
     """Names its counters: id, metric and window, not the amount. Raising a limit keeps what was used."""
     counts_tokens: bool
     amount: int
-    amount_text: str
     window_s: int
     refusal: bytes
     """Body of a 429 by this limit."""
@@ -71,7 +70,6 @@ def _planned(limit: Limit) -> PlannedLimit:
         counter=f"{limit.id} {limit.metric} {limit.window.seconds}",
         counts_tokens=limit.metric is Metric.TOTAL_TOKENS,
         amount=limit.amount,
-        amount_text=str(limit.amount),
         window_s=limit.window.seconds,
         refusal=refusal_body(limit),
     )
