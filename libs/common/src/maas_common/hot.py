@@ -89,9 +89,10 @@ class NativeFront:
         self._pending: dict[int, Future[bytes]] = {}
         self._loop = asyncio.get_running_loop()
         try:
-            # call_details: without it the front tells nothing of calls that were cancelled.
+            # call_details: without it the front tells nothing of calls that were cancelled. One thread for HTTP/2 keeps up with
+            # the one that answers; a second would only be woken for every other call.
             self._front = NativeGrpcFront(
-                address, [(m.path, False) for m in methods], client_key_metadata=WORKLOAD_HEADER, call_details=True
+                address, [(m.path, False) for m in methods], io_threads=1, client_key_metadata=WORKLOAD_HEADER, call_details=True
             )
         except OSError as error:
             raise RuntimeError(f"{address} can't be bound: {error}") from error
