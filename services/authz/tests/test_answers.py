@@ -15,23 +15,25 @@ from maas_authz.servicers.answers import admission
 words = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=300)
 
 
-@given(words, words, words, st.sampled_from(["", "?a=b"]), st.booleans(), st.none() | words)
-@example("u" * 20_000, "p" * 20_000, "n", "", False, None)  # noqa: FBT003
-def test_an_admission_reads_as_it_was_meant(user, plan, name, query, add_usage, in_body):
+bodies = st.builds(Body, model=st.none() | words, size=st.just("12"), max_out=st.just("7"), add_usage=st.booleans())
+
+
+@given(words, words, words, st.sampled_from(["", "?a=b"]), bodies)
+@example("u" * 20_000, "p" * 20_000, "n", "", Body(None, "12", "7", add_usage=False))
+def test_an_admission_reads_as_it_was_meant(user, plan, name, query, body):
     upstream = Upstream("h:1", "/v1")
     model = Model("m", name, upstream, is_published=True, tiers=None)
     tier = Tier("t", 1, ("g",), (), plan)
-    caller = Caller("default", user, ("g",), "k")
     target = Inference(Endpoint("/completions"), None, query)
-    admitted = Admitted(caller, tier, "g", plan, model, upstream, target, Body(in_body, "12", "7", add_usage))
+    admitted = Admitted(Caller("default", user, ("g",), "k"), tier, "g", plan, model, upstream, target, body)
     for _ in range(2):  # from nothing, and from pieces that are there
         response = external_auth_pb2.CheckResponse.FromString(admission(admitted))
         told = {name: value.string_value for name, value in response.dynamic_metadata.fields.items()}
         assert len(told.pop("rid")) == 32
         expected = {"decided": "1", "tenant": "default", "key": "k", "user": user, "team": "-", "tier": "t", "group": "g"}
         expected |= {"model": "m", "plan": plan, "price": "-", "bytes": "12", "max_out": "7"}
-        expected |= {"set_model": name} if in_body not in {None, name} else {}
-        expected |= {"add_usage": "1"} if add_usage else {}
+        expected |= {"set_model": name} if body.model not in {None, name} else {}
+        expected |= {"add_usage": "1"} if body.add_usage else {}
         assert told == expected
         assert response.ok_response.headers[0].header.value == "/v1/completions" + query
 
