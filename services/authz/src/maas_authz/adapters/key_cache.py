@@ -26,9 +26,11 @@ class KeyCache:
 
     def get(self, key_id: str) -> KeyRecord | None:
         """The record of a key."""
-        with self._lock:
-            remembered = self._records.get(key_id)
-        return remembered[0] if remembered else None
+        try:
+            with self._lock:
+                return self._records[key_id][0]
+        except KeyError:
+            return None
 
     def is_unknown(self, key_id: str) -> bool:
         """Whether the id was lately found to be no key's."""

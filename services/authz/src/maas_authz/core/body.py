@@ -33,11 +33,11 @@ def read_body(facts: Mapping[str, str], endpoint: Endpoint) -> Body | Refusal:
         return _unread(facts)
     max_out = NONE
     for name in _CAPS:
-        if name in facts:
-            cap, n = _count(facts[name]), _count(facts.get("n", "1"))
-            if cap is None or n is None:
+        if (cap := facts.get(name)) is not None:
+            tokens, n = _count(cap), _count(facts.get("n", "1"))
+            if tokens is None or n is None:
                 return invalid_request(f"{name} and n must be whole numbers, 0 or more")
-            max_out = str(min(cap * max(n, 1), MAX_AMOUNT))
+            max_out = str(min(tokens * max(n, 1), MAX_AMOUNT))
             break
     add_usage = facts.get("stream") == "true" and endpoint.streams_usage_if_asked and not _includes_usage(facts.get("stream_options"))
     return Body(facts.get("model"), size, max_out, add_usage)

@@ -6,7 +6,8 @@ from collections.abc import Coroutine
 from typing import Any
 
 import structlog
-from envoy.service.auth.v3 import attribute_context_pb2, external_auth_pb2
+from envoy.service.auth.v3 import external_auth_pb2
+from envoy.service.auth.v3.attribute_context_pb2 import AttributeContext
 from google.protobuf.message import DecodeError
 from maas_common.errors import InvalidArgumentError
 from maas_common.hot import HotMethod
@@ -44,24 +45,24 @@ class Check:
             attributes = external_auth_pb2.CheckRequest.FromString(payload).attributes
         except DecodeError:
             raise InvalidArgumentError("want an envoy.service.auth.v3.CheckRequest") from None
-        presented = presented_key(attributes.request.http.headers)
+        http = attributes.request.http
+        presented = presented_key(http.headers)
         found = INVALID_KEY if presented is None else self._keys.known(presented)
         if found is None:
-            return self._after_lookup(presented or "", attributes)
-        return self._answer(found, attributes)
+            return self._after_lookup(presented or "", attributes, http)
+        return self._answer(found, attributes, http)
 
-    async def _after_lookup(self, presented: str, attributes: attribute_context_pb2.AttributeContext) -> bytes:
-        return self._answer(await self._keys.find(presented), attributes)
+    async def _after_lookup(self, presented: str, attributes: AttributeContext, http: AttributeContext.HttpRequest) -> bytes:
+        return self._answer(await self._keys.find(presented), attributes, http)
 
-    def _answer(self, found: KeyRecord | Refusal, attributes: attribute_context_pb2.AttributeContext) -> bytes:
+    def _answer(self, found: KeyRecord | Refusal, attributes: AttributeContext, http: AttributeContext.HttpRequest) -> bytes:
         if isinstance(found, Refusal):
             decision: Decision = found
         else:
-            http = attributes.request.http
             request = Request(http.method, http.path, _facts(attributes))
             decision = decide(found.caller, request, self._catalogues.current())
         if self._log_decisions:
-            _log(decision, attributes.request.http.headers.get("x-request-id", ""))
+            _log(decision, http.headers.get("x-request-id", ""))
         if isinstance(decision, Admitted):
             metrics.DECISIONS[200].inc()
             return answers.admission(decision)
@@ -72,7 +73,7 @@ class Check:
         return answers.refusal(decision)
 
 
-def _facts(attributes: attribute_context_pb2.AttributeContext) -> dict[str, str]:
+def _facts(attributes: AttributeContext) -> dict[str, str]:
     metadata = attributes.metadata_context.filter_metadata
     if _FACTS not in metadata:
         return {}
