@@ -18,7 +18,8 @@ from maas_common.server import Service, run
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from maas_ratelimit.adapters.envoy_rls import pack_header
-from maas_ratelimit.adapters.memory_store import MemoryBounds, MemoryStore, keep_tidy
+from maas_ratelimit.adapters.memory_store import MemoryBounds, MemoryStore
+from maas_ratelimit.adapters.memory_tidying import keep_tidy
 from maas_ratelimit.adapters.sole_process import NotAloneError, hold_alone
 from maas_ratelimit.core.headers import HeaderWriter
 from maas_ratelimit.core.plans import Plans

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 from maas_common.errors import UnavailableError
-from maas_ratelimit.adapters.memory_store import MemoryBounds, MemoryStore, keep_tidy
+from maas_ratelimit.adapters.memory_store import MemoryBounds, MemoryStore
+from maas_ratelimit.adapters.memory_tidying import keep_tidy
 from maas_ratelimit.core.counting import Account, Claim, CounterState, Settled, Settlement
 from maas_ratelimit.core.plans import Plan
 from structlog.testing import capture_logs

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from threading import Lock
 from typing import NoReturn
 
 import structlog
-from maas_common.clock import Clock
 from maas_common.errors import InvalidArgumentError, UnavailableError
 
 from maas_ratelimit.adapters.memory_counters import Counter, CounterKey, MemoryCounters
@@ -20,9 +18,7 @@ log = structlog.get_logger(__name__)
 _SLICE = 64
 """How many things past their time leave at once, so that no call waits for more."""
 _NO_COUNTER = Counter()
-_TIDY_EVERY_S = 1.0
 _TELL_FULL_EVERY_S = 10.0
-_CLOCK_SET_BACK_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,18 +187,6 @@ class MemoryStore:
         for limit, key in zip(account.plan.limits, _keys(account, now), strict=True):
             if amount := tokens if limit.counts_tokens else requests:
                 self._counters.open(key).used += amount
-
-
-async def keep_tidy(store: MemoryStore, clock: Clock) -> None:
-    """Have everything past its time leave also when nobody calls; never returns."""
-    was_set_back = False
-    while True:
-        there_is_more = store.tidy(clock.now())
-        behind_s = store.ahead_of(clock.now())
-        if behind_s > _CLOCK_SET_BACK_S and not was_set_back:
-            log.warning("clock was set back: windows stand still until it has caught up, or the service is restarted", behind_s=behind_s)
-        was_set_back = behind_s > _CLOCK_SET_BACK_S
-        await asyncio.sleep(0 if there_is_more else _TIDY_EVERY_S)
 
 
 def _keys(account: Account, now: float) -> list[CounterKey]:
