@@ -55,7 +55,7 @@ async def model_server() -> asyncio.Server:
                 else:
                     writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(WHOLE), WHOLE))
                 await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):  # the last: the loop ends
             writer.close()
 
     return await asyncio.start_server(serve, "127.0.0.1", 0, limit=2**21)
