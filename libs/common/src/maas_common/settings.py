@@ -9,6 +9,8 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from maas_common.watch import WatchHub
+
 
 class ServiceSettings(BaseSettings):
     """Read from the environment; each can be given as a command line option too, which wins."""
@@ -48,6 +50,29 @@ class ServiceSettings(BaseSettings):
             print(f"{program}: settings are wrong or missing; `{program} --help` explains them{wrong}", file=sys.stderr)  # noqa: T201
             raise SystemExit(2) from None
         return settings
+
+
+class WatchedServiceSettings(ServiceSettings):
+    """Of a service that keeps a log of changes in a database, which others follow."""
+
+    migrate_at_start: bool = Field(default=True, description="Bring the database's schema up to date before serving.")
+    enforcement_wait_s: float = Field(
+        1.0, description="How long a change waits for everybody to confirm it, before it returns with the names of those who lag.", ge=0
+    )
+    settle_s: float = Field(
+        3.0, description="How long after the start watchers may take to come back; until then no change is called enforced.", ge=0
+    )
+    remember_watchers_s: float = Field(
+        300.0,
+        description="How long a watcher whose connection broke may go on deciding by what it knew (authz: stale_after_s); "
+        "for so long changes name it as lagging.",
+        ge=0,
+    )
+    heartbeat_s: float = Field(1.0, description="How often a watcher hears that nothing changed.", gt=0)
+
+    def watch_hub(self) -> WatchHub:
+        """Who follows this service's log, empty at the start."""
+        return WatchHub(settle_s=self.settle_s, remember_s=self.remember_watchers_s)
 
 
 def read_secret(path: Path) -> SecretStr:

@@ -11,6 +11,7 @@ import structlog
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Column, Engine, MetaData, String, Table, create_engine, event, select, update
+from sqlalchemy.engine import make_url
 from sqlalchemy.types import BigInteger
 from sqlmodel import Session
 
@@ -24,10 +25,14 @@ def open_database(url: str) -> Engine:
     """An engine for `sqlite:///path` or `postgresql+psycopg://…`.
 
     SQLite: WAL, foreign keys on, a busy timeout, and what writes begins with BEGIN IMMEDIATE, so that two writers queue
-    instead of failing half-way; readers wait for nobody. Errors never show the values of a statement.
+    instead of failing half-way; readers wait for nobody. A new file is its owner's alone, and so is its folder. Errors never
+    show the values of a statement.
     """
     if not url.startswith("sqlite"):
         return create_engine(url, pool_pre_ping=True, hide_parameters=True)
+    if path := make_url(url).database:
+        Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        Path(path).touch(mode=0o600)  # before SQLite makes it by the umask; its journal gets the same mode
     engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")

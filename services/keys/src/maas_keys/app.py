@@ -10,10 +10,8 @@ from maas_common.clock import Clock, SystemClock
 from maas_common.logs import configure_logging
 from maas_common.readiness import Readiness
 from maas_common.server import Service, run
-from maas_common.sql import migrate
-from maas_common.watch import WatchHub
+from maas_common.sql import migrate, open_database
 
-from maas_keys.adapters.database import open_private_database
 from maas_keys.adapters.sql_store import MIGRATIONS, SqlKeyStore
 from maas_keys.servicers.api_keys import ApiKeysServicer
 from maas_keys.servicers.feed import DATABASE, ChangeFeed, Pace
@@ -31,12 +29,12 @@ def build(settings: KeysSettings, clock: Clock | None = None) -> Service:
     """The service, its database migrated. Serves once the database answers."""
     clock = clock or SystemClock()
     terms = settings.terms()
-    engine = open_private_database(settings.database_url)
+    engine = open_database(settings.database_url)
     if settings.migrate_at_start:
         migrate(engine, MIGRATIONS)
     store = SqlKeyStore(engine, history=settings.history)
     readiness = Readiness(DATABASE)
-    hub = WatchHub(settle_s=settings.settle_s, remember_s=settings.remember_watchers_s)
+    hub = settings.watch_hub()
     feed = ChangeFeed(store, hub, readiness, Pace(settings.enforcement_wait_s, settings.heartbeat_s, settings.poll_s))
 
     def register(server: grpc.aio.Server) -> None:

@@ -7,7 +7,7 @@ from typing import Self
 
 from maas_common.apikey import DEFAULT_PREFIX, Peppers
 from maas_common.auth.principal import EVERYBODY_SIGNED_IN
-from maas_common.settings import ServiceSettings, read_secret
+from maas_common.settings import WatchedServiceSettings, read_secret
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
@@ -15,7 +15,7 @@ from maas_keys.core.creation import Terms
 from maas_keys.core.lifetime import Lifetime
 
 
-class KeysSettings(ServiceSettings):
+class KeysSettings(WatchedServiceSettings):
     """Environment prefix MAAS_KEYS_."""
 
     model_config = SettingsConfigDict(env_prefix="MAAS_KEYS_")
@@ -28,7 +28,6 @@ class KeysSettings(ServiceSettings):
         "The database belongs to this service alone.",
         repr=False,
     )
-    migrate_at_start: bool = Field(default=True, description="Bring the database's schema up to date before serving.")
     pepper_file: Path = Field(
         description="File with the secrets that keys are hashed with, lines of <id>:<64 hex digits>; new keys get the first. "
         "A key whose pepper is taken out works no more."
@@ -36,19 +35,6 @@ class KeysSettings(ServiceSettings):
     key_prefix: str = Field(DEFAULT_PREFIX, description="What new keys begin with.", pattern="^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")
     default_expiry: str = Field("90d", description="How long a key lives when nobody says: <n>s, m, h or d.")
     max_expiry: str = Field("90d", description="How long a key may live at most.")
-    enforcement_wait_s: float = Field(
-        1.0, description="How long a change waits for every watcher to confirm it, before it returns with the names of the others.", ge=0
-    )
-    settle_s: float = Field(
-        3.0, description="How long after the start watchers may take to come back; until then no change is called enforced.", ge=0
-    )
-    remember_watchers_s: float = Field(
-        300.0,
-        description="How long a watcher whose connection broke may go on deciding by what it knew (authz: stale_after_s); "
-        "for so long changes name it as lagging.",
-        ge=0,
-    )
-    heartbeat_s: float = Field(1.0, description="How often a watcher hears that nothing changed.", gt=0)
     poll_s: float = Field(0.2, description="How often the database is asked what other replicas changed, and whether it answers.", gt=0)
     history: int = Field(
         10_000, description="How many changes are kept for watchers that come back; one that missed more starts anew.", ge=1, le=100_000

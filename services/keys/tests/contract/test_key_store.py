@@ -228,9 +228,12 @@ def test_what_one_process_writes_another_reads(engine, database_url):
 
 def test_a_database_that_does_not_answer_is_told_from_a_key_that_does_not_exist(tmp_path):
     async def scenario():
-        (tmp_path / "no folder").touch()
-        for url in (f"sqlite:///{tmp_path}/no folder/keys.db", "postgresql+psycopg://nobody@127.0.0.1:1/keys"):
-            store = SqlKeyStore(open_database(url), history=5)
+        file = tmp_path / "keys.db"
+        engines = [open_database(f"sqlite:///{file}"), open_database("postgresql+psycopg://nobody@127.0.0.1:1/keys")]
+        file.unlink()
+        file.mkdir()
+        for engine in engines:
+            store = SqlKeyStore(engine, history=5)
             for call in (store.get("key000000001"), store.lookup("key000000001"), store.revision(), store.add(a_key(1))):
                 with pytest.raises(UnavailableError, match="does not answer"):
                     await call

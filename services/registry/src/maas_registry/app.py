@@ -16,9 +16,7 @@ from maas_common.logs import configure_logging
 from maas_common.readiness import Readiness
 from maas_common.server import Service, run
 from maas_common.sql import migrate, open_database
-from maas_common.watch import WatchHub
 from sqlalchemy import Engine
-from sqlalchemy.engine import make_url
 
 from maas_registry.adapters.dns import SystemResolver
 from maas_registry.adapters.envoy_cluster import ClusterOptions, cluster_resource
@@ -53,8 +51,7 @@ def build(settings: RegistrySettings, *, resolver: Resolver | None = None, clock
     store = SqlCatalogueStore(_database(settings), history=settings.history)
     options = ClusterOptions(settings.cluster_connect_timeout_s, settings.cluster_ca_file)
     fleet = AdsFleet(partial(cluster_resource, options=options))
-    watchers = WatchHub(settle_s=settings.settle_s, remember_s=settings.remember_watchers_s)
-    rollout = CatalogueRollout(store, fleet, readiness, watchers, wait_s=settings.enforcement_wait_s, poll_s=settings.poll_s)
+    rollout = CatalogueRollout(store, fleet, readiness, settings.watch_hub(), wait_s=settings.enforcement_wait_s, poll_s=settings.poll_s)
     changes = Changes(store, rollout, clock)
     policy = AddressPolicy(tuple(settings.allowed_endpoint_ranges), tuple(settings.refused_endpoint_ranges))
     resolver = resolver or SystemResolver(settings.resolve_timeout_s)
@@ -78,12 +75,7 @@ def build(settings: RegistrySettings, *, resolver: Resolver | None = None, clock
 
 
 def _database(settings: RegistrySettings) -> Engine:
-    url = make_url(settings.database_url.get_secret_value())
-    if url.get_backend_name() == "sqlite" and url.database:
-        path = Path(url.database)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-    engine = open_database(url.render_as_string(hide_password=False))
+    engine = open_database(settings.database_url.get_secret_value())
     if settings.migrate_at_start:
         migrate(engine, MIGRATIONS)
     return engine

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
-from maas_common.settings import ServiceSettings
+from maas_common.settings import WatchedServiceSettings
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
@@ -18,11 +18,10 @@ def _api_server() -> list[IPv4Network | IPv6Network]:
         return []
 
 
-class RegistrySettings(ServiceSettings):
+class RegistrySettings(WatchedServiceSettings):
     """Environment: MAAS_REGISTRY_DATABASE_URL and so on."""
 
-    # Inputs stay out of error messages: a database's URL may have a password in it.
-    model_config = SettingsConfigDict(env_prefix="MAAS_REGISTRY_", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(env_prefix="MAAS_REGISTRY_")
 
     port: int = Field(50053, description="gRPC port; 0 picks a free one.", ge=0, le=65535)
     metrics_port: int = Field(9053, description="Port of Prometheus /metrics; 0 picks a free one.", ge=0, le=65535)
@@ -32,24 +31,8 @@ class RegistrySettings(ServiceSettings):
         description="Where the catalogue is kept: sqlite:///.maas/registry.db when absent, or "
         "postgresql+psycopg://user:password@host/name, which several registries may share.",
     )
-    migrate_at_start: bool = Field(default=True, description="Bring the database to this version's schema before serving.")
     history: int = Field(1000, description="How many revisions back a watcher may resume from; further back it is sent everything.", ge=1)
     poll_s: float = Field(0.5, description="How soon changes made by another registry on the same database are noticed.", gt=0)
-    enforcement_wait_s: float = Field(
-        1.0,
-        description="How long a change waits for Envoys and watchers to apply it before it returns with the names of those that lag.",
-        ge=0,
-    )
-    settle_s: float = Field(
-        3.0, description="How long after the start watchers may take to come back; until then no change is called enforced.", ge=0
-    )
-    remember_watchers_s: float = Field(
-        300.0,
-        description="How long a watcher whose connection broke may go on deciding by what it knew (authz: stale_after_s); "
-        "for so long changes name it as lagging.",
-        ge=0,
-    )
-    heartbeat_s: float = Field(1.0, description="How often a watcher is told that nothing has changed.", gt=0)
 
     allowed_endpoint_ranges: list[IPv4Network | IPv6Network] = Field(
         [],
