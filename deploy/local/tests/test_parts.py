@@ -27,7 +27,9 @@ def test_every_setting_given_to_a_service_is_one_that_it_has(service, settings, 
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     module = import_module(f"maas_{service}.settings")
-    (known,) = (c for c in vars(module).values() if isinstance(c, type) and issubclass(c, ServiceSettings) and c is not ServiceSettings)
+    (known,) = (
+        c for c in vars(module).values() if isinstance(c, type) and issubclass(c, ServiceSettings) and c.__module__ == module.__name__
+    )
 
     read = known()
 
