@@ -48,9 +48,7 @@ class MemoryReservations:
     def __init__(self) -> None:
         self._held: OrderedDict[str, Reservation] = OrderedDict()
         self.has = self._held.__contains__
-
-    def __len__(self) -> int:
-        return len(self._held)
+        self.count = self._held.__len__
 
     def hold(self, rid: str, reservation: Reservation) -> None:
         """Keep a reservation; its deadline is not before that of any other."""

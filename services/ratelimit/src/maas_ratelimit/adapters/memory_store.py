@@ -63,7 +63,7 @@ class MemoryStore:
     @property
     def outstanding(self) -> int:
         """Reservations held."""
-        return len(self._reservations)
+        return self._reservations.count()
 
     def admit(self, claim: Claim, *, now: float) -> Admission:
         """See CounterStore. UnavailableError also at `max_counters` and `max_reservations`."""
@@ -95,7 +95,9 @@ class MemoryStore:
                 raise InvalidArgumentError(f"request {rid} has ended; an id admits once", reason="REQUEST_ENDED")
             if refusing:
                 return Admission(tuple(refusing), tuple(left), tuple(ends))
-            self._make_room(counters.count(_NO_COUNTER), now)
+            new_counters = counters.count(_NO_COUNTER)
+            if new_counters or self._reservations.count() >= self._bounds.max_reservations:
+                self._make_room(new_counters, now)
             for place, limit in enumerate(plan.limits):
                 counter, amount = counters[place], amounts[place]
                 if counter is _NO_COUNTER:
@@ -146,9 +148,10 @@ class MemoryStore:
         return max(0.0, self._now - now)
 
     def _advance(self, now: float) -> float:
-        self._now = now = max(self._now, now)
-        second = int(now)
-        if second >= self._tidy_from:
+        now = max(now, self._now)
+        self._now = now
+        if now >= self._tidy_from:
+            second = int(now)
             self._tidy_from = second if self._tidy(now) else second + 1
         return now
 
@@ -168,7 +171,7 @@ class MemoryStore:
 
     def _make_room(self, new_counters: int, now: float) -> None:
         """For one reservation and so many counters; UnavailableError when there is none."""
-        if len(self._reservations) >= self._bounds.max_reservations:
+        if self._reservations.count() >= self._bounds.max_reservations:
             self._full("reservations", self._bounds.max_reservations, now)
         if new_counters and len(self._counters) + new_counters > self._bounds.max_counters:
             self._counters.drop_ended(now, _SLICE)

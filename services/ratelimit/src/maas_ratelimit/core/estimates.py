@@ -25,8 +25,8 @@ class ModelEstimate:
 
     def total(self, body_bytes: int, max_out: int | None) -> int:
         """All tokens of a request; at least 1."""
-        output = math.ceil(self.output_mean) if max_out is None else max_out
-        return max(1, self.input(body_bytes) + output)
+        output = self.output_mean if max_out is None else max_out
+        return math.ceil(body_bytes * self.tokens_per_byte + output) or 1
 
     def learn(self, body_bytes: int, input_tokens: int | None, output_tokens: int | None) -> None:
         """Take in what a model reported."""
