@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -63,14 +64,17 @@ class Customer:
 
     def used(self) -> dict[str, int]:
         """What was counted, by metric (the first limit of each)."""
-        plan = self.explain()["plan"]
-        states = self.world.admin("POST", "/v1/limits/peek", {"plan": plan, "user": self.user})["limits"]
-        return {s["metric"]: int(s["used"]) for s in reversed(states)}
+        return {s["metric"]: int(s["used"]) for s in reversed(self._states())}
 
-    def reserved(self) -> int:
-        plan = self.explain()["plan"]
-        states = self.world.admin("POST", "/v1/limits/peek", {"plan": plan, "user": self.user})["limits"]
-        return sum(int(s["reserved"]) for s in states)
+    def settled(self) -> dict[str, int]:
+        """What was counted once nothing is reserved any more: the settle follows the stream's end."""
+        deadline = time.monotonic() + 20
+        while any(int(s["reserved"]) for s in self._states()):
+            assert time.monotonic() < deadline, "a reservation was never settled"
+        return self.used()
+
+    def _states(self) -> list[dict[str, Any]]:
+        return self.world.admin("POST", "/v1/limits/peek", {"plan": self.explain()["plan"], "user": self.user})["limits"]
 
 
 class World:

@@ -60,7 +60,7 @@ def test_a_real_completion_by_either_path(world, customer, path):
     choice, usage = answer.json()["choices"][0], answer.json()["usage"]
     assert choice["message"]["content"].strip()
     assert choice["finish_reason"] in {"stop", "length"}
-    assert settled(someone) == {"requests": 1, "total_tokens": usage["total_tokens"]}
+    assert someone.settled() == {"requests": 1, "total_tokens": usage["total_tokens"]}
     assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
 
 
@@ -84,15 +84,7 @@ def test_a_stream_is_counted_to_the_token_with_and_without_stream_options(custom
     assert text_of(chunks) == whole["choices"][0]["message"]["content"]
     if options == {"include_usage": True}:
         assert chunks[-1]["usage"]["total_tokens"] == whole["usage"]["total_tokens"]
-    assert settled(someone)["total_tokens"] == 2 * whole["usage"]["total_tokens"]
-
-
-def settled(someone) -> dict[str, int]:
-    """What was counted once nothing is reserved any more: the settle follows the stream's end."""
-    deadline = time.monotonic() + 20
-    while someone.reserved():
-        assert time.monotonic() < deadline, "a reservation was never settled"
-    return someone.used()
+    assert someone.settled()["total_tokens"] == 2 * whole["usage"]["total_tokens"]
 
 
 def test_the_official_client_works_whole_and_streamed(stack, customer):
@@ -112,7 +104,7 @@ def test_a_client_that_hangs_up_mid_stream_is_still_counted(world, customer):
     with world.gateway.stream("POST", "/v1/chat/completions", json=body, headers=someone.headers) as answer:
         lines = (line for line in answer.iter_lines() if line.startswith("data: "))
         seen = [next(lines) for _ in range(10)]
-    counted = settled(someone)
+    counted = someone.settled()
     assert counted["requests"] == 1
     assert len(seen) <= counted["total_tokens"] < 400
 

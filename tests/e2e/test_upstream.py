@@ -6,12 +6,6 @@ import gzip
 import json
 
 
-def settled(someone) -> dict[str, int]:
-    while someone.reserved():
-        pass
-    return someone.used()
-
-
 def post(someone, model, body: bytes, **headers):
     sent = someone.headers | {"content-type": "application/json"} | headers
     return someone.world.gateway.post(f"/llm/{model}/v1/chat/completions", content=body, headers=sent)
@@ -46,7 +40,7 @@ def test_usage_is_asked_for_on_streams_and_nothing_else_changes(customer, upstre
     assert json.loads(upstream.last[2]) == {"model": "real-name", "stream": True, "stream_options": {"include_usage": True}}
     assert post(someone, model, b'{"model":"x","stream":true,"stream_options":{"include_usage":false,"k":1}}').status_code == 200
     assert json.loads(upstream.last[2])["stream_options"] == {"include_usage": True, "k": 1}
-    assert settled(someone) == {"requests": 2, "total_tokens": 22}
+    assert someone.settled() == {"requests": 2, "total_tokens": 22}
 
 
 def test_forged_headers_and_the_callers_key_never_reach_the_model(customer, upstream, model):
@@ -75,7 +69,7 @@ def test_an_upstream_error_is_passed_on_and_costs_no_tokens(customer, upstream, 
     someone = customer()
     answer = post(someone, model, b'{"model":"x"}')
     assert (answer.status_code, answer.json()["error"]["message"]) == (529, "overloaded")
-    assert settled(someone) == {"requests": 1, "total_tokens": 0}
+    assert someone.settled() == {"requests": 1, "total_tokens": 0}
 
 
 def test_an_answer_without_usage_is_estimated(customer, upstream, model):
@@ -83,7 +77,7 @@ def test_an_answer_without_usage_is_estimated(customer, upstream, model):
     upstream.answer = lambda handler, _body: upstream.send_json(handler, silent)
     someone = customer()
     assert post(someone, model, b'{"model":"x"}').status_code == 200
-    assert settled(someone)["total_tokens"] > 20
+    assert someone.settled()["total_tokens"] > 20
 
 
 def test_the_model_is_not_asked_for_a_compressed_answer(customer, upstream, model):
@@ -95,7 +89,7 @@ def test_the_model_is_not_asked_for_a_compressed_answer(customer, upstream, mode
     upstream.answer = answer
     someone = customer()
     assert post(someone, model, b'{"model":"x"}', **{"accept-encoding": "gzip"}).status_code == 200
-    assert settled(someone)["total_tokens"] == 2
+    assert someone.settled()["total_tokens"] == 2
 
 
 def test_a_model_that_is_gone_is_a_503_and_costs_nothing(world, customer):
@@ -105,6 +99,6 @@ def test_a_model_that_is_gone_is_a_503_and_costs_nothing(world, customer):
         answer = someone.chat("gone")
         assert answer.status_code == 503
         assert answer.json()["error"]["type"] == "server_error"
-        assert settled(someone)["total_tokens"] == 0
+        assert someone.settled()["total_tokens"] == 0
     finally:
         world.admin("DELETE", "/v1/assets/models/gone")
