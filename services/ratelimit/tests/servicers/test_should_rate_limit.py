@@ -174,9 +174,9 @@ def test_estimates_follow_what_the_model_reports(run):
         for number in range(100):
             await world.settle(number, "1", input="800", output="40", total="840")
         await world.admit(1000, FOUR, max_out="-")
-        assert [reserved for _, reserved in await world.used(FOUR)][2:] == [841, 841]  # 400 bytes, rounded up
+        assert [reserved for _, reserved in await world.used(FOUR)][2:] == [840, 840]
         await world.admit(1001, FOUR, max_out="-", model="other")
-        assert [reserved for _, reserved in await world.used(FOUR)][2:] == [841 + 356, 841 + 356]
+        assert [reserved for _, reserved in await world.used(FOUR)][2:] == [840 + 356, 840 + 356]
 
     run(scenario)
 
