@@ -65,9 +65,9 @@ def measure(method: Method, body: bytes, seconds: float = 4.0) -> Figures:
 def measure_each(method: Method, bodies: Iterable[bytes], seconds: float = 4.0) -> Figures:
     """Send every body once, as many as fit into about that long. RuntimeError when the server refuses one."""
     left = iter(bodies)
-    took_s = _replay(method, list(islice(left, _WARM_UP_CALLS)))
-    ready = list(islice(left, _calls_within(seconds, took_s)))
-    return _measured(method, "python", len(ready), lambda: _replay(method, ready))
+    took_s = _replay(method, _prepared(method, islice(left, _WARM_UP_CALLS)))
+    ready = _prepared(method, islice(left, _calls_within(seconds, took_s)))
+    return _measured(method, "python", sum(map(len, ready)), lambda: _replay(method, ready))
 
 
 def call(method: Method, body: bytes) -> bytes:
@@ -93,9 +93,13 @@ def _measured(method: Method, driver: str, calls: int, send: Callable[[], float]
     return Figures(calls, calls / took_s, (cpu_s(method.pid) - before) / calls * 1e6, driver)
 
 
-def _replay(method: Method, bodies: Sequence[bytes]) -> float:
+def _prepared(method: Method, bodies: Iterable[bytes]) -> list[replay.Calls]:
+    return replay.prepare(method.path, method.metadata, list(bodies))
+
+
+def _replay(method: Method, prepared: list[replay.Calls]) -> float:
     started = time.perf_counter()
-    replay.send(method.port, method.path, method.metadata, bodies)
+    replay.send(method.port, prepared)
     return time.perf_counter() - started
 
 

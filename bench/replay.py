@@ -5,7 +5,8 @@ from __future__ import annotations
 import selectors
 import socket
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from typing import TypeAlias
 
 CONNECTIONS = 4
 STREAMS = 16
@@ -17,66 +18,77 @@ _END_STREAM, _END_HEADERS, _ACK = 1, 4, 1
 _INITIAL_WINDOW_SIZE = 4
 _HEAD = struct.Struct(">HBBBI")
 _WINDOW = 65_535
+_LARGEST_FRAME = 16_384
 _LARGEST_WINDOW = 2**31 - 1
 _POST, _HTTP, _AND_REMEMBER = b"\x83", b"\x86", b"\x40"
 _POINTER, _FIRST_REMEMBERED = 0x80, 62
 
 
-def send(port: int, path: str, metadata: Sequence[tuple[str, str]], bodies: Sequence[bytes]) -> None:
-    """Send every body once and wait for its answer. RuntimeError when a call is refused."""
-    heads = _header_blocks(path, metadata)
-    left = iter(bodies)
-    open_connections = [_Connection(port, heads, left) for _ in range(CONNECTIONS)]
+Calls: TypeAlias = list[tuple[bytes, int]]
+"""Of one connection: frames, and how much of them counts against the server's window."""
+
+
+def prepare(path: str, metadata: Sequence[tuple[str, str]], bodies: Sequence[bytes]) -> list[Calls]:
+    """Every call, by connection. To be made before the clock starts: what sends shares the processor with what is measured."""
+    first, other = _header_blocks(path, metadata)
+    connections = []
+    for connection in range(CONNECTIONS):
+        calls: Calls = []
+        for place, body in enumerate(bodies[connection::CONNECTIONS]):
+            stream = 2 * place + 1
+            headers = _frame(_HEADERS, _END_HEADERS, stream, other if place else first)
+            message = struct.pack(">BI", 0, len(body)) + body
+            if len(message) > _LARGEST_FRAME:
+                raise ValueError(f"a body of {len(body)} bytes: one frame holds {_LARGEST_FRAME - 5}")
+            calls.append((headers + _frame(_DATA, _END_STREAM, stream, message), len(message)))
+        connections.append(calls)
+    return connections
+
+
+def send(port: int, prepared: Sequence[Calls]) -> None:
+    """Send every call and wait for its answer. RuntimeError when one is refused."""
+    connections = [_Connection(port, calls) for calls in prepared]
     with selectors.DefaultSelector() as selector:
-        for connection in open_connections:
+        for connection in connections:
             selector.register(connection.socket, selectors.EVENT_READ, connection)
             connection.fill()
-        while any(connection.in_flight for connection in open_connections):
+        while any(connection.in_flight for connection in connections):
             for key, _ in selector.select():
                 key.data.receive()
                 key.data.fill()
-    for connection in open_connections:
+    for connection in connections:
         connection.socket.close()
-    if sum(connection.messages for connection in open_connections) != len(bodies):
+    if sum(connection.messages for connection in connections) != sum(map(len, prepared)):
         raise RuntimeError("not every call was answered with a message: the server refuses some")
 
 
 class _Connection:
-    """One connection that keeps `streams` calls in flight for as long as there are bodies."""
+    """One connection that keeps calls in flight for as long as there are any."""
 
-    def __init__(self, port: int, heads: tuple[bytes, bytes], bodies: Iterator[bytes]) -> None:
+    def __init__(self, port: int, calls: Calls) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.in_flight = 0
         self.messages = 0
-        self._head, self._next_head = heads
-        self._bodies = bodies
-        self._next_stream = 1
+        self._calls = calls
+        self._next = 0
         self._window = _WINDOW
-        self._waiting: bytes | None = None
         self._unread = b""
         settings = struct.pack(">HI", _INITIAL_WINDOW_SIZE, _LARGEST_WINDOW)
         wider = struct.pack(">I", _LARGEST_WINDOW - _WINDOW)
         self.socket.sendall(_PREFACE + _frame(_SETTINGS, 0, 0, settings) + _frame(_WINDOW_UPDATE, 0, 0, wider))
 
     def fill(self) -> None:
-        """Send calls until enough are in flight, the server's window is full, or no body is left."""
-        out = []
-        while self.in_flight < STREAMS:
-            body = self._waiting or next(self._bodies, None)
-            if body is None:
-                break
-            message = struct.pack(">BI", 0, len(body)) + body
-            self._waiting = body if len(message) > self._window else None
-            if self._waiting is not None:
-                break
-            self._window -= len(message)
-            out.append(_frame(_HEADERS, _END_HEADERS, self._next_stream, self._head))
-            out.append(_frame(_DATA, _END_STREAM, self._next_stream, message))
-            self._head = self._next_head
-            self._next_stream += 2
-            self.in_flight += 1
-        self.socket.sendall(b"".join(out))
+        """Send calls until enough are in flight, the server's window is full, or none is left."""
+        calls = self._calls[self._next : self._next + STREAMS - self.in_flight]
+        size = sum([length for _, length in calls])
+        while size > self._window:
+            size -= calls.pop()[1]
+        if calls:
+            self._next += len(calls)
+            self.in_flight += len(calls)
+            self._window -= size
+            self.socket.sendall(b"".join([frames for frames, _ in calls]))
 
     def receive(self) -> None:
         """Read what has come: answers, and what the protocol wants answered."""
@@ -84,22 +96,24 @@ class _Connection:
         if not received:
             raise RuntimeError("the server closed the connection")
         data = self._unread + received
-        at = 0
-        while len(data) - at >= _HEAD.size:
-            high, low, kind, flags, stream = _HEAD.unpack_from(data, at)
+        at, last = 0, len(data) - _HEAD.size
+        unpack = _HEAD.unpack_from
+        while at <= last:
+            high, low, kind, flags, stream = unpack(data, at)
             after = at + _HEAD.size + (high << 8 | low)
             if after > len(data):
                 break
-            self._take(kind, flags, stream, data[at + _HEAD.size : after])
+            if kind == _HEADERS:
+                self.in_flight -= flags & _END_STREAM
+            elif kind == _DATA:
+                self.messages += 1  # no answer is so long that it needs two frames
+            else:
+                self._obey(kind, flags, stream, data[at + _HEAD.size : after])
             at = after
         self._unread = data[at:]
 
-    def _take(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
-        if kind == _HEADERS:
-            self.in_flight -= flags & _END_STREAM
-        elif kind == _DATA:
-            self.messages += 1  # no answer is so long that it needs two frames
-        elif kind == _SETTINGS and not flags & _ACK:
+    def _obey(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
+        if kind == _SETTINGS and not flags & _ACK:
             self.socket.sendall(_frame(_SETTINGS, _ACK, 0, b""))
         elif kind == _PING and not flags & _ACK:
             self.socket.sendall(_frame(_PING, _ACK, 0, payload))

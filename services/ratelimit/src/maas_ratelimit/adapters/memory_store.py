@@ -148,8 +148,7 @@ class MemoryStore:
         return max(0.0, self._now - now)
 
     def _advance(self, now: float) -> float:
-        now = max(now, self._now)
-        self._now = now
+        self._now = now = max(now, self._now)
         if now >= self._tidy_from:
             second = int(now)
             self._tidy_from = second if self._tidy(now) else second + 1
