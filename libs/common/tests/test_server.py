@@ -90,6 +90,10 @@ def in_world(engine, people, tmp_path, scenario):
                 raise NotFoundError("no such counter")
             return slowly(payload) if payload == b"wait" else b"fast " + payload
 
+        def forget(payload: bytes) -> None:
+            undelivered.append(payload)
+            raise RuntimeError("what fails in here must not end the engine")
+
         def register(server):
             api_keys_pb2_grpc.add_ApiKeysServiceServicer_to_server(Keys(), server)
             lookup_pb2_grpc.add_KeyLookupServiceServicer_to_server(Watch(), server)
@@ -104,7 +108,7 @@ def in_world(engine, people, tmp_path, scenario):
                 "maas.keys.v1.KeyLookupService": Access.WORKLOAD,
             },
             register=register,
-            hot=[HotMethod(HOT, handle, undelivered.append)],
+            hot=[HotMethod(HOT, handle, forget)],
             engine=engine,
         )
         async with serve(service) as running:

@@ -109,7 +109,7 @@ class Services:
         self.limit: Callable[[Any, Any], Any] = lambda *_: rls_pb2.RateLimitResponse(overall_code=rls_pb2.RateLimitResponse.OK)
         self.call: Callable[[str, Any, Any], Any] = lambda method, _request, context: context.abort(grpc.StatusCode.UNIMPLEMENTED, method)
         self.checks: queue.Queue[Any] = queue.Queue()
-        self.metadata: dict[str, str] = {}
+        self.metadata: dict[str, str] = {}  # of the last call that a person's request became
         self.descriptors: queue.Queue[dict[str, str]] = queue.Queue()
 
     def allow(self, headers: dict[str, str] | None = None, **facts: str) -> external_auth_pb2.CheckResponse:
@@ -155,8 +155,10 @@ class Servicer:
         self.services = services
 
     def _note(self, method: str, context: Any) -> None:
-        self.services.metadata = dict(context.invocation_metadata())
-        self.services.credentials[method] = self.services.metadata.get("x-maas-workload")
+        metadata = dict(context.invocation_metadata())
+        self.services.credentials[method] = metadata.get("x-maas-workload")
+        if method not in {"ADS", "Check", "ShouldRateLimit"}:  # those come at times of their own: a settle after its answer
+            self.services.metadata = metadata
 
     def Check(self, request: Any, context: Any) -> Any:
         self._note("Check", context)

@@ -47,6 +47,14 @@ def failure(error: Exception) -> tuple[grpc.StatusCode, str]:
     return grpc.StatusCode.INTERNAL, _INTERNAL
 
 
+def _undo(method: HotMethod, payload: bytes) -> None:
+    """Tell of a caller that left. What goes wrong in it is logged: it must not end the thread that answers everybody."""
+    try:
+        method.undelivered(payload)
+    except Exception:
+        log.exception("undoing an undelivered answer failed", method=method.path)
+
+
 def generic_handler(methods: Sequence[HotMethod], workload_secret: str) -> grpc.GenericRpcHandler[Any, Any]:
     """The methods for a grpcio aio server (`engine: grpcio`), bytes in and out."""
     handlers = {m.path: grpc.unary_unary_rpc_method_handler(_grpcio_behavior(m, workload_secret.encode())) for m in methods}
@@ -68,12 +76,12 @@ def _grpcio_behavior(method: HotMethod, secret: bytes) -> Callable[[bytes, grpc.
             if not isinstance(answer, bytes):
                 answer = await answer
         except asyncio.CancelledError:
-            method.undelivered(payload)
+            _undo(method, payload)
             raise
         except Exception as error:  # noqa: BLE001 - the one place of this server
             await context.abort(*failure(error))
         if context.cancelled():
-            method.undelivered(payload)
+            _undo(method, payload)
         return answer
 
     return behavior
@@ -138,8 +146,7 @@ class NativeFront:
             self._fail(call_id, error)
             return
         if isinstance(answer, bytes):
-            if not self._front.respond(call_id, answer):
-                method.undelivered(payload)
+            self._respond(call_id, method, payload, answer)
             return
         future = asyncio.run_coroutine_threadsafe(answer, self._loop)
         self._pending[call_id] = future
@@ -148,11 +155,15 @@ class NativeFront:
     def _finish(self, call_id: int, method: HotMethod, payload: bytes, done: Future[bytes]) -> None:
         self._pending.pop(call_id, None)
         if done.cancelled():
-            method.undelivered(payload)
+            _undo(method, payload)
         elif isinstance(error := done.exception(), Exception):
             self._fail(call_id, error)
-        elif not self._front.respond(call_id, done.result()):
-            method.undelivered(payload)
+        else:
+            self._respond(call_id, method, payload, done.result())
+
+    def _respond(self, call_id: int, method: HotMethod, payload: bytes, answer: bytes) -> None:
+        if not self._front.respond(call_id, answer):
+            _undo(method, payload)
 
     def _cancel(self, call_id: int) -> None:
         if (future := self._pending.get(call_id)) is not None:
