@@ -133,6 +133,10 @@ class Services:
         json_format.ParseDict({"decided": "1"}, answer.dynamic_metadata)
         return answer
 
+    def is_counted(self) -> bool:
+        """Whether a request was admitted. A settle alone is a late one, of a request from before."""
+        return any(entries["kind"] == "admit" for entries in list(self.descriptors.queue))
+
     def told(self, kind: str) -> dict[str, str]:
         """The next descriptor of that kind for this test's request."""
         while True:

@@ -30,7 +30,7 @@ def test_the_list_comes_from_the_registry_for_the_caller_s_tier_and_is_not_count
     sent = listing.services.metadata
     assert (sent["x-maas-tenant"], sent["x-maas-tier"], sent["x-maas-workload"]) == ("default", "free", listing.secret)
     assert "authorization" not in sent
-    assert listing.services.descriptors.empty()
+    assert not listing.services.is_counted()
 
 
 def test_one_model_is_read_by_its_id(listing):

@@ -30,7 +30,7 @@ def test_what_authz_refuses_is_answered_in_its_words_and_not_counted(gateway):
     answer = gateway.post()
     assert (answer.status_code, answer.text, answer.headers["content-type"]) == (401, body, "application/json")
     assert gateway.envoy.access(answer)["flags"] == "UAEX"
-    assert services.descriptors.empty()
+    assert not services.is_counted()
     assert gateway.model.calls.empty()
 
 
@@ -40,7 +40,7 @@ def test_nothing_passes_while_authz_is_down(gateway):
     assert answer.status_code == 503
     message = "Credentials cannot be checked right now. Try again shortly."
     assert error_of(answer) == {"message": message, "type": "server_error", "code": 503}
-    assert gateway.services.descriptors.empty()
+    assert not gateway.services.is_counted()
     assert gateway.model.calls.empty()
 
 
