@@ -69,10 +69,11 @@ class Running:
     metrics_port: int
 
 
-def run(service: Callable[[], Service]) -> None:
-    """Run a service until SIGTERM or SIGINT. `service` is called on the event loop. Exits with 1 when it can't start."""
+def run(name: str, settings: ServiceSettings, build: Callable[[], Service]) -> None:
+    """Run a service until SIGTERM or SIGINT. `build` is called on the event loop. Exits with 1 when it can't start."""
+    configure_logging(name, settings.log_level, settings.log_format)  # first: building may migrate, and may fail
     try:
-        asyncio.run(_until_told(service))
+        asyncio.run(_until_told(build))
     except (OSError, ValueError, RuntimeError) as error:
         log.error("service failed", error=str(error), exc_info=error.__cause__)  # noqa: TRY400 - only what is behind it
         raise SystemExit(1) from None
@@ -83,7 +84,6 @@ async def _until_told(build: Callable[[], Service]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
     service = build()
-    configure_logging(service.name, service.settings.log_level, service.settings.log_format)
     work: list[asyncio.Future[Any]] = []
     try:
         async with serve(service) as running:

@@ -9,7 +9,6 @@ import grpc
 from maas.authz.v1 import authz_pb2_grpc
 from maas_common.auth.principal import Access
 from maas_common.clock import Clock, SystemClock
-from maas_common.logs import configure_logging
 from maas_common.readiness import Readiness
 from maas_common.server import Service, run
 
@@ -34,8 +33,7 @@ _MAX_HOST = 64
 def main() -> None:
     """Run authz until told to stop."""
     settings = AuthzSettings.load("maas-authz", "Answers Envoy's ext_authz: who is calling, may they, and which limits apply.")
-    configure_logging(NAME, settings.log_level, settings.log_format)  # before the server does: building may fail
-    run(lambda: build(settings, keys=connect(settings.keys_address), registry=connect(settings.registry_address)))
+    run(NAME, settings, lambda: build(settings, keys=connect(settings.keys_address), registry=connect(settings.registry_address)))
 
 
 def build(settings: AuthzSettings, *, keys: grpc.aio.Channel, registry: grpc.aio.Channel, clock: Clock | None = None) -> Service:

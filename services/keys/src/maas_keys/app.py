@@ -7,7 +7,6 @@ from maas.keys.v1.api_keys_pb2_grpc import add_ApiKeysServiceServicer_to_server
 from maas.keys.v1.lookup_pb2_grpc import add_KeyLookupServiceServicer_to_server
 from maas_common.auth.principal import Access
 from maas_common.clock import Clock, SystemClock
-from maas_common.logs import configure_logging
 from maas_common.readiness import Readiness
 from maas_common.server import Service, run
 from maas_common.sql import migrate, open_database
@@ -47,5 +46,4 @@ def build(settings: KeysSettings, clock: Clock | None = None) -> Service:
 def main() -> None:
     """Console script `maas-keys`."""
     settings = KeysSettings.load("maas-keys", "Makes, lists and ends API keys, and tells the services that decide by them.")
-    configure_logging(NAME, settings.log_level, settings.log_format)  # migrating logs before the server sets it up
-    run(lambda: build(settings))
+    run(NAME, settings, lambda: build(settings))

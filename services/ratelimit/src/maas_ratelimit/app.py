@@ -88,4 +88,4 @@ def main() -> None:
         return service
 
     with alone:
-        run(start)
+        run(NAME, settings, start)

@@ -12,7 +12,6 @@ from maas.registry.v1.models_pb2_grpc import add_AvailableModelsServiceServicer_
 from maas.registry.v1.tiers_pb2_grpc import add_TiersServiceServicer_to_server
 from maas_common.auth.principal import Access
 from maas_common.clock import Clock, SystemClock
-from maas_common.logs import configure_logging
 from maas_common.readiness import Readiness
 from maas_common.server import Service, run
 from maas_common.sql import migrate, open_database
@@ -84,5 +83,4 @@ def _database(settings: RegistrySettings) -> Engine:
 def main() -> None:
     """The `maas-registry` command."""
     settings = RegistrySettings.load("maas-registry", "Keeps models and tiers, and tells Envoy and authz of them.")
-    configure_logging("registry", settings.log_level, settings.log_format)
-    run(partial(build, settings))
+    run("registry", settings, partial(build, settings))
