@@ -1,68 +1,132 @@
-"""Limits: how much of something fits into a window."""
+"""Limits: how much of something may be used within a window, by whom, and what happens past it."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
-_WINDOW = re.compile(r"([1-9][0-9]{0,7})([smhd])")
-_UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_UNIT_NAME = {"s": "second", "m": "minute", "h": "hour", "d": "day"}
-MAX_WINDOW_S = 366 * 86400
+from maas_common.windows import Gcra, NoWindow, SlidingLog, Window
+
 MAX_AMOUNT = 9 * 10**15
 """Amounts stay exact as JSON numbers and as doubles."""
+MAX_LOGGED = 10_000
+"""Most that a limit with a sliding log may have: every admission is kept."""
+MAX_GCRA = 2**52
+"""Most that the amount, and the burst, times the window's milliseconds may be: their product is counted, exactly."""
+_SOFT = re.compile(r"soft ([1-9][0-9]?|100)")
 
 
 class Metric(StrEnum):
-    """What is counted."""
+    """What is counted. Cost is in micro-dollars."""
 
     REQUESTS = "requests"
     TOTAL_TOKENS = "total_tokens"
+    INPUT_TOKENS = "input_tokens"
+    OUTPUT_TOKENS = "output_tokens"
+    COST = "cost"
+    CONCURRENCY = "concurrency"
 
 
-class Per(StrEnum):
-    """Who shares one counter."""
+class Scope(StrEnum):
+    """Of what a counter is. `policy`: all that the limit applies to share one."""
 
+    KEY = "key"
     USER = "user"
+    TEAM = "team"
+    TIER = "tier"
+    TENANT = "tenant"
+    MODEL = "model"
+    POLICY = "policy"
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """A fixed window of `seconds`, aligned to the Unix epoch. `text` is how people write it: `1m`."""
+class Per:
+    """Who shares one counter: those with the same key, user, team …; of several scopes, those who share them all."""
 
-    text: str
-    seconds: int
+    scopes: tuple[Scope, ...]
 
     @classmethod
-    def parse(cls, text: str) -> Window:
-        """Read `<n>s|m|h|d`, at most 366 days; ValueError says what is wrong."""
-        match = _WINDOW.fullmatch(text)
-        if not match:
-            raise ValueError(f'window "{text}": want a whole number from 1 and one of s, m, h, d, like 1m or 30s')
-        seconds = int(match[1]) * _UNIT_S[match[2]]
-        if seconds > MAX_WINDOW_S:
-            raise ValueError(f'window "{text}": longer than 366 days')
-        return cls(text, seconds)
+    def parse(cls, text: str) -> Per:
+        """Read `user`, `user+model`; ValueError says what would be right. Scopes are in the order of Scope, each once."""
+        try:
+            scopes = tuple(map(Scope, text.split("+")))
+        except ValueError:
+            raise ValueError(f'per "{text[:100]}": want one of {", ".join(Scope)}, or several joined by + like user+model') from None
+        ordered = tuple(scope for scope in Scope if scope in scopes)
+        if scopes != ordered:
+            raise ValueError(f'per "{text}": write it as "{"+".join(ordered)}"')
+        return cls(scopes)
 
     @property
-    def name(self) -> str:
-        """As in "per …": minute, hour, 30 seconds."""
-        count, unit = int(self.text[:-1]), _UNIT_NAME[self.text[-1]]
-        return unit if count == 1 else f"{count} {unit}s"
+    def text(self) -> str:
+        """As people write it."""
+        return "+".join(self.scopes)
 
-    def bounds(self, now: float) -> tuple[int, int]:
-        """First second of the window that `now` lies in, and first second after it; Unix seconds."""
-        start = int(now) // self.seconds * self.seconds
-        return start, start + self.seconds
+
+PER_USER = Per((Scope.USER,))
+
+
+@dataclass(frozen=True, slots=True)
+class OverLimit:
+    """What happens past the amount.
+
+    hard     The request is refused.
+    soft     A second counter, of `throttle` percent of the amount, takes over; past it the request is refused.
+    shadow   The request goes on, and is reported.
+    """
+
+    kind: Literal["hard", "soft", "shadow"]
+    throttle: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> OverLimit:
+        """Read `hard`, `soft 20` or `shadow`; ValueError says what would be right."""
+        if text == "hard":
+            return HARD
+        if text == "shadow":
+            return SHADOW
+        if match := _SOFT.fullmatch(text):
+            return cls("soft", int(match[1]))
+        raise ValueError(f'over "{text[:100]}": want hard, shadow, or soft and the percentage of the amount that is left past it: soft 20')
+
+    @property
+    def text(self) -> str:
+        """As people write it."""
+        return f"soft {self.throttle}" if self.kind == "soft" else self.kind
+
+
+HARD = OverLimit("hard")
+SHADOW = OverLimit("shadow")
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most `amount` of `metric` in `window`, counted per `per`. `id` names its counters."""
+    """At most `amount` of `metric` in `window`, counted per `per`. `id` names its counters.
+
+    ValueError when the parts don't go together; the message begins with the part that is wrong.
+    """
 
     id: str
     metric: Metric
     amount: int
     window: Window
-    per: Per = Per.USER
+    per: Per = PER_USER
+    over: OverLimit = HARD
+    notify: tuple[int, ...] = ()
+    """Percentages of the amount whose first use in a window is told; ascending."""
+
+    def __post_init__(self) -> None:
+        held = isinstance(self.window, NoWindow)
+        if (self.metric is Metric.CONCURRENCY) != held:
+            raise ValueError(f'window "{self.window.text}": concurrency, and only it, has none: write "-"')
+        if isinstance(self.window, SlidingLog) and self.amount > MAX_LOGGED:
+            raise ValueError(f"amount {self.amount}: a sliding log holds at most {MAX_LOGGED}; for more use sliding")
+        if isinstance(self.window, Gcra) and max(self.amount, self.window.burst or 0) * self.window.seconds * 1000 > MAX_GCRA:
+            most = MAX_GCRA // (self.window.seconds * 1000)
+            raise ValueError(f"amount {self.amount}: a gcra window of {self.window.name} counts exactly up to {most}; for more use sliding")
+        if self.notify and (list(self.notify) != sorted(set(self.notify)) or not 1 <= self.notify[0] <= self.notify[-1] <= 100):  # noqa: PLR2004 - percent
+            raise ValueError(f"notify {'/'.join(map(str, self.notify))}: want percentages from 1 to 100, ascending")
+        if self.notify and self.window.kind != "bucket":
+            raise ValueError(f'notify: window "{self.window.text}" has no end at which it would start anew; want a fixed or calendar one')

@@ -1,34 +1,65 @@
-"""What the servicers need from outside."""
+"""What the servicers need from outside. All of it may be called by any thread; what `waits` may block, but not past its deadline."""
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from typing import Any, Protocol, TypeAlias, TypeVar
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
-from maas_ratelimit.core.counting import Account, Admission, Claim, CounterState, Settled, Settlement
-
-T = TypeVar("T")
-Eventually: TypeAlias = T | Coroutine[Any, Any, T]
-"""At once, or on the event loop for a store that has to wait."""
+from maas_ratelimit.core.counting import Account, CounterFilter, CounterInfo, CounterState, Operation, Outcome
 
 
 class CounterStore(Protocol):
-    """Where counts live. Every method is atomic over all the counters it touches; `now` is in Unix seconds.
+    """Where counts live. `now` is the caller's time in Unix seconds; a store with a clock of its own goes by that one."""
 
-    UnavailableError when it can't count, and then it has taken nothing.
-    """
+    @property
+    def waits(self) -> bool:
+        """Whether calls may block: for a network."""
+        ...
 
-    def admit(self, claim: Claim, *, now: float) -> Eventually[Admission]:
-        """Take all that the claim asks for, or nothing.
+    def run(self, operations: Sequence[Operation], *, now: float) -> list[Outcome]:
+        """Do each of the operations, in order. Each is atomic over all the counters it touches; together they are not.
 
-        A request id that holds a reservation is admitted without taking again; InvalidArgumentError for one that has ended.
+        A claim takes all that it asks for, or nothing. One whose request id holds a reservation is admitted without taking again;
+        InvalidArgumentError for an id that has ended. A settlement replaces a reservation, once for each request id.
+        UnavailableError when the store can't count.
         """
         ...
 
-    def settle(self, settlement: Settlement, *, now: float) -> Eventually[Settled]:
-        """Replace a reservation by what was used, once for each request id."""
+    def read(self, account: Account, *, now: float) -> tuple[CounterState, ...]:
+        """The account's limits as they stand, in the plan's order. Counts nothing. UnavailableError as above."""
         ...
 
-    def read(self, account: Account, *, now: float) -> Eventually[tuple[CounterState, ...]]:
-        """The current windows of the account's limits, in the plan's order. Counts nothing."""
+
+class CounterAdmin(Protocol):
+    """Counters as administrators see them."""
+
+    def list_counters(self, which: CounterFilter, *, page_size: int, page_token: str, now: float) -> tuple[list[CounterInfo], str]:
+        """A page of live counters, and the token of the next page, empty on the last."""
+        ...
+
+    def reset_counters(self, which: CounterFilter, *, now: float) -> int:
+        """Set what was used to nothing; what requests in flight hold stays held. How many counters."""
+        ...
+
+
+class UsageEvent(NamedTuple):
+    """A line of the outbox; see core.events."""
+
+    position: str
+    line: str
+
+
+class UsageOutbox(Protocol):
+    """Usage events that nobody has taken yet: each is given out until it is said to be done, also after a restart."""
+
+    def take(self, at_most: int) -> list[UsageEvent]:
+        """The oldest that are not in somebody else's hands. UnavailableError when they can't be read."""
+        ...
+
+    def done(self, events: Sequence[UsageEvent]) -> None:
+        """They are kept elsewhere now."""
+        ...
+
+    def depth(self) -> int:
+        """How many there are."""
         ...

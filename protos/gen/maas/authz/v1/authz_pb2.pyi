@@ -1,6 +1,7 @@
 from buf.validate import validate_pb2 as _validate_pb2
 from google.api import annotations_pb2 as _annotations_pb2
 from maas.common.v1 import limit_pb2 as _limit_pb2
+from maas.ratelimit.v1 import limits_pb2 as _limits_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -8,6 +9,26 @@ from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class GetQuotaRequest(_message.Message):
+    __slots__ = ("key_id", "model")
+    KEY_ID_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    key_id: str
+    model: str
+    def __init__(self, key_id: _Optional[str] = ..., model: _Optional[str] = ...) -> None: ...
+
+class GetQuotaResponse(_message.Message):
+    __slots__ = ("tier", "group", "user", "limits")
+    TIER_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    USER_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    tier: str
+    group: str
+    user: str
+    limits: _containers.RepeatedCompositeFieldContainer[_limits_pb2.LimitState]
+    def __init__(self, tier: _Optional[str] = ..., group: _Optional[str] = ..., user: _Optional[str] = ..., limits: _Optional[_Iterable[_Union[_limits_pb2.LimitState, _Mapping]]] = ...) -> None: ...
 
 class ExplainRequest(_message.Message):
     __slots__ = ("key_id", "groups", "model", "path")

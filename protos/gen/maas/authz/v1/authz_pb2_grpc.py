@@ -40,6 +40,11 @@ class AuthzServiceStub:
                 request_serializer=maas_dot_authz_dot_v1_dot_authz__pb2.ExplainRequest.SerializeToString,
                 response_deserializer=maas_dot_authz_dot_v1_dot_authz__pb2.ExplainResponse.FromString,
                 _registered_method=True)
+        self.GetQuota = channel.unary_unary(
+                '/maas.authz.v1.AuthzService/GetQuota',
+                request_serializer=maas_dot_authz_dot_v1_dot_authz__pb2.GetQuotaRequest.SerializeToString,
+                response_deserializer=maas_dot_authz_dot_v1_dot_authz__pb2.GetQuotaResponse.FromString,
+                _registered_method=True)
 
 
 class AuthzServiceServicer:
@@ -53,6 +58,13 @@ class AuthzServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetQuota(self, request, context):
+        """The caller's own limits, and how much of each is left. Counts nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuthzServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -60,6 +72,11 @@ def add_AuthzServiceServicer_to_server(servicer, server):
                     servicer.Explain,
                     request_deserializer=maas_dot_authz_dot_v1_dot_authz__pb2.ExplainRequest.FromString,
                     response_serializer=maas_dot_authz_dot_v1_dot_authz__pb2.ExplainResponse.SerializeToString,
+            ),
+            'GetQuota': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetQuota,
+                    request_deserializer=maas_dot_authz_dot_v1_dot_authz__pb2.GetQuotaRequest.FromString,
+                    response_serializer=maas_dot_authz_dot_v1_dot_authz__pb2.GetQuotaResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -90,6 +107,33 @@ class AuthzService:
             '/maas.authz.v1.AuthzService/Explain',
             maas_dot_authz_dot_v1_dot_authz__pb2.ExplainRequest.SerializeToString,
             maas_dot_authz_dot_v1_dot_authz__pb2.ExplainResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetQuota(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/maas.authz.v1.AuthzService/GetQuota',
+            maas_dot_authz_dot_v1_dot_authz__pb2.GetQuotaRequest.SerializeToString,
+            maas_dot_authz_dot_v1_dot_authz__pb2.GetQuotaResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,6 +35,8 @@ class AuthzServiceStub:
     def __new__(cls, channel: _aio.Channel) -> AuthzServiceAsyncStub: ...
     Explain: _grpc.UnaryUnaryMultiCallable[_authz_pb2.ExplainRequest, _authz_pb2.ExplainResponse]
     """What would be decided for a request, and why. Counts nothing. Administrators, or the key's owner."""
+    GetQuota: _grpc.UnaryUnaryMultiCallable[_authz_pb2.GetQuotaRequest, _authz_pb2.GetQuotaResponse]
+    """The caller's own limits, and how much of each is left. Counts nothing."""
 
 @_typing.type_check_only
 class AuthzServiceAsyncStub(AuthzServiceStub):
@@ -43,6 +45,8 @@ class AuthzServiceAsyncStub(AuthzServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Explain: _aio.UnaryUnaryMultiCallable[_authz_pb2.ExplainRequest, _authz_pb2.ExplainResponse]  # type: ignore[assignment]
     """What would be decided for a request, and why. Counts nothing. Administrators, or the key's owner."""
+    GetQuota: _aio.UnaryUnaryMultiCallable[_authz_pb2.GetQuotaRequest, _authz_pb2.GetQuotaResponse]  # type: ignore[assignment]
+    """The caller's own limits, and how much of each is left. Counts nothing."""
 
 class AuthzServiceServicer(metaclass=_abc_1.ABCMeta):
     """Decisions, explained to people. The decisions themselves go over envoy.service.auth.v3.Authorization."""
@@ -54,5 +58,13 @@ class AuthzServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_authz_pb2.ExplainResponse, _abc.Awaitable[_authz_pb2.ExplainResponse]]:
         """What would be decided for a request, and why. Counts nothing. Administrators, or the key's owner."""
+
+    @_abc_1.abstractmethod
+    def GetQuota(
+        self,
+        request: _authz_pb2.GetQuotaRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_authz_pb2.GetQuotaResponse, _abc.Awaitable[_authz_pb2.GetQuotaResponse]]:
+        """The caller's own limits, and how much of each is left. Counts nothing."""
 
 def add_AuthzServiceServicer_to_server(servicer: AuthzServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1amaas/common/v1/limit.proto\x12\x0emaas.common.v1\x1a\x1b\x62uf/validate/validate.proto\"\xe1\x01\n\x05Limit\x12:\n\x02id\x18\x01 \x01(\tB.\xbaH+r&2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\xd8\x01\x01\x12-\n\x06metric\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18R\x08requestsR\x0ctotal_tokens\x12 \n\x06\x61mount\x18\x03 \x01(\x04\x42\x10\xbaH\r2\x0b\x18\x80\x80\xea\xd7\xbc\xae\xfe\x0f(\x01\x12.\n\x06window\x18\x04 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[1-9][0-9]{0,7}[smhd]$\x12\x1b\n\x03per\x18\x05 \x01(\tB\x0e\xbaH\x0br\x06R\x04user\xd8\x01\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1amaas/common/v1/limit.proto\x12\x0emaas.common.v1\x1a\x1b\x62uf/validate/validate.proto\"\xae\x02\n\x05Limit\x12:\n\x02id\x18\x01 \x01(\tB.\xbaH+r&2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\xd8\x01\x01\x12]\n\x06metric\x18\x02 \x01(\tBM\xbaHJrHR\x08requestsR\x0ctotal_tokensR\x0cinput_tokensR\routput_tokensR\x04\x63ostR\x0b\x63oncurrency\x12 \n\x06\x61mount\x18\x03 \x01(\x04\x42\x10\xbaH\r2\x0b\x18\x80\x80\xea\xd7\xbc\xae\xfe\x0f(\x01\x12\x17\n\x06window\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x14\n\x03per\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x15\n\x04over\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18\x10\x12\"\n\x06notify\x18\x07 \x03(\rB\x12\xbaH\x0f\x92\x01\x0c\x10\n\x18\x01\"\x06*\x04\x18\x64(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,13 +35,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LIMIT'].fields_by_name['id']._loaded_options = None
   _globals['_LIMIT'].fields_by_name['id']._serialized_options = b'\272H+r&2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\330\001\001'
   _globals['_LIMIT'].fields_by_name['metric']._loaded_options = None
-  _globals['_LIMIT'].fields_by_name['metric']._serialized_options = b'\272H\032r\030R\010requestsR\014total_tokens'
+  _globals['_LIMIT'].fields_by_name['metric']._serialized_options = b'\272HJrHR\010requestsR\014total_tokensR\014input_tokensR\routput_tokensR\004costR\013concurrency'
   _globals['_LIMIT'].fields_by_name['amount']._loaded_options = None
   _globals['_LIMIT'].fields_by_name['amount']._serialized_options = b'\272H\r2\013\030\200\200\352\327\274\256\376\017(\001'
   _globals['_LIMIT'].fields_by_name['window']._loaded_options = None
-  _globals['_LIMIT'].fields_by_name['window']._serialized_options = b'\272H\033r\0312\027^[1-9][0-9]{0,7}[smhd]$'
+  _globals['_LIMIT'].fields_by_name['window']._serialized_options = b'\272H\004r\002\030d'
   _globals['_LIMIT'].fields_by_name['per']._loaded_options = None
-  _globals['_LIMIT'].fields_by_name['per']._serialized_options = b'\272H\013r\006R\004user\330\001\001'
+  _globals['_LIMIT'].fields_by_name['per']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_LIMIT'].fields_by_name['over']._loaded_options = None
+  _globals['_LIMIT'].fields_by_name['over']._serialized_options = b'\272H\004r\002\030\020'
+  _globals['_LIMIT'].fields_by_name['notify']._loaded_options = None
+  _globals['_LIMIT'].fields_by_name['notify']._serialized_options = b'\272H\017\222\001\014\020\n\030\001\"\006*\004\030d(\001'
   _globals['_LIMIT']._serialized_start=76
-  _globals['_LIMIT']._serialized_end=301
+  _globals['_LIMIT']._serialized_end=378
 # @@protoc_insertion_point(module_scope)

@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1emaas/ratelimit/v1/limits.proto\x12\x11maas.ratelimit.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\"Z\n\x0bPeekRequest\x12\x18\n\x04plan\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80@\x12\x18\n\x04user\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x08\x12\x17\n\x06tenant\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18?\"=\n\x0cPeekResponse\x12-\n\x06limits\x18\x01 \x03(\x0b\x32\x1d.maas.ratelimit.v1.LimitState\"\x8a\x01\n\nLimitState\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06metric\x18\x02 \x01(\t\x12\x0e\n\x06window\x18\x03 \x01(\t\x12\x0e\n\x06\x61mount\x18\x04 \x01(\x04\x12\x0c\n\x04used\x18\x05 \x01(\x04\x12\x10\n\x08reserved\x18\x06 \x01(\x04\x12\x11\n\tremaining\x18\x07 \x01(\x04\x12\r\n\x05reset\x18\x08 \x01(\r2t\n\rLimitsService\x12\x63\n\x04Peek\x12\x1e.maas.ratelimit.v1.PeekRequest\x1a\x1f.maas.ratelimit.v1.PeekResponse\"\x1a\x82\xd3\xe4\x93\x02\x14\"\x0f/v1/limits/peek:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1emaas/ratelimit/v1/limits.proto\x12\x11maas.ratelimit.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\"\xb8\x01\n\x0bPeekRequest\x12\x18\n\x04plan\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80@\x12\x18\n\x04user\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x08\x12\x17\n\x06tenant\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18?\x12\x14\n\x03key\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x16\n\x04team\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x15\n\x04tier\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18?\x12\x17\n\x05model\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"=\n\x0cPeekResponse\x12-\n\x06limits\x18\x01 \x03(\x0b\x32\x1d.maas.ratelimit.v1.LimitState\"\xa5\x01\n\nLimitState\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06metric\x18\x02 \x01(\t\x12\x0e\n\x06window\x18\x03 \x01(\t\x12\x0e\n\x06\x61mount\x18\x04 \x01(\x04\x12\x0c\n\x04used\x18\x05 \x01(\x04\x12\x10\n\x08reserved\x18\x06 \x01(\x04\x12\x11\n\tremaining\x18\x07 \x01(\x04\x12\r\n\x05reset\x18\x08 \x01(\r\x12\x0b\n\x03per\x18\t \x01(\t\x12\x0c\n\x04over\x18\n \x01(\t\"\xa0\x01\n\x13ListCountersRequest\x12\x1a\n\x08limit_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x19\n\x07subject\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\x17\n\x06tenant\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18?\x12\x1b\n\tpage_size\x18\x04 \x01(\rB\x08\xbaH\x05*\x03\x18\xf4\x03\x12\x1c\n\npage_token\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \"]\n\x14ListCountersResponse\x12,\n\x08\x63ounters\x18\x01 \x03(\x0b\x32\x1a.maas.ratelimit.v1.Counter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x9b\x01\n\x07\x43ounter\x12\x10\n\x08limit_id\x18\x01 \x01(\t\x12\x0e\n\x06metric\x18\x02 \x01(\t\x12\x0e\n\x06window\x18\x03 \x01(\t\x12\x0b\n\x03per\x18\x04 \x01(\t\x12\x0f\n\x07subject\x18\x05 \x01(\t\x12\x0c\n\x04used\x18\x06 \x01(\x04\x12\x10\n\x08reserved\x18\x07 \x01(\x04\x12\r\n\x05reset\x18\x08 \x01(\r\x12\x11\n\tthrottled\x18\t \x01(\x08\"\x80\x01\n\x14ResetCountersRequest\x12\x1a\n\x08limit_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x19\n\x07subject\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\x17\n\x06tenant\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18?\x12\x18\n\x06reason\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\")\n\x15ResetCountersResponse\x12\x10\n\x08\x63ounters\x18\x01 \x01(\x04\"Q\n\x14ListEstimatesRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xf4\x03\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"e\n\x15ListEstimatesResponse\x12\x33\n\testimates\x18\x01 \x03(\x0b\x32 .maas.ratelimit.v1.ModelEstimate\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"]\n\rModelEstimate\x12\r\n\x05model\x18\x01 \x01(\t\x12\x17\n\x0ftokens_per_byte\x18\x02 \x01(\x01\x12\x13\n\x0boutput_mean\x18\x03 \x01(\x01\x12\x0f\n\x07samples\x18\x04 \x01(\x04\x32\x80\x04\n\rLimitsService\x12\x63\n\x04Peek\x12\x1e.maas.ratelimit.v1.PeekRequest\x1a\x1f.maas.ratelimit.v1.PeekResponse\"\x1a\x82\xd3\xe4\x93\x02\x14\"\x0f/v1/limits/peek:\x01*\x12|\n\x0cListCounters\x12&.maas.ratelimit.v1.ListCountersRequest\x1a\'.maas.ratelimit.v1.ListCountersResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/limits/counters\x12\x88\x01\n\rResetCounters\x12\'.maas.ratelimit.v1.ResetCountersRequest\x1a(.maas.ratelimit.v1.ResetCountersResponse\"$\x82\xd3\xe4\x93\x02\x1e\"\x19/v1/limits/counters:reset:\x01*\x12\x80\x01\n\rListEstimates\x12\'.maas.ratelimit.v1.ListEstimatesRequest\x1a(.maas.ratelimit.v1.ListEstimatesResponse\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/limits/estimatesb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,14 +39,66 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PEEKREQUEST'].fields_by_name['user']._serialized_options = b'\272H\007r\005\020\001\030\200\010'
   _globals['_PEEKREQUEST'].fields_by_name['tenant']._loaded_options = None
   _globals['_PEEKREQUEST'].fields_by_name['tenant']._serialized_options = b'\272H\004r\002\030?'
+  _globals['_PEEKREQUEST'].fields_by_name['key']._loaded_options = None
+  _globals['_PEEKREQUEST'].fields_by_name['key']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_PEEKREQUEST'].fields_by_name['team']._loaded_options = None
+  _globals['_PEEKREQUEST'].fields_by_name['team']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_PEEKREQUEST'].fields_by_name['tier']._loaded_options = None
+  _globals['_PEEKREQUEST'].fields_by_name['tier']._serialized_options = b'\272H\004r\002\030?'
+  _globals['_PEEKREQUEST'].fields_by_name['model']._loaded_options = None
+  _globals['_PEEKREQUEST'].fields_by_name['model']._serialized_options = b'\272H\005r\003\030\200\002'
+  _globals['_LISTCOUNTERSREQUEST'].fields_by_name['limit_id']._loaded_options = None
+  _globals['_LISTCOUNTERSREQUEST'].fields_by_name['limit_id']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_LISTCOUNTERSREQUEST'].fields_by_name['subject']._loaded_options = None
+  _globals['_LISTCOUNTERSREQUEST'].fields_by_name['subject']._serialized_options = b'\272H\005r\003\030\200\010'
+  _globals['_LISTCOUNTERSREQUEST'].fields_by_name['tenant']._loaded_options = None
+  _globals['_LISTCOUNTERSREQUEST'].fields_by_name['tenant']._serialized_options = b'\272H\004r\002\030?'
+  _globals['_LISTCOUNTERSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTCOUNTERSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\005*\003\030\364\003'
+  _globals['_LISTCOUNTERSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTCOUNTERSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200 '
+  _globals['_RESETCOUNTERSREQUEST'].fields_by_name['limit_id']._loaded_options = None
+  _globals['_RESETCOUNTERSREQUEST'].fields_by_name['limit_id']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_RESETCOUNTERSREQUEST'].fields_by_name['subject']._loaded_options = None
+  _globals['_RESETCOUNTERSREQUEST'].fields_by_name['subject']._serialized_options = b'\272H\005r\003\030\200\010'
+  _globals['_RESETCOUNTERSREQUEST'].fields_by_name['tenant']._loaded_options = None
+  _globals['_RESETCOUNTERSREQUEST'].fields_by_name['tenant']._serialized_options = b'\272H\004r\002\030?'
+  _globals['_RESETCOUNTERSREQUEST'].fields_by_name['reason']._loaded_options = None
+  _globals['_RESETCOUNTERSREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\005r\003\030\200\004'
+  _globals['_LISTESTIMATESREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTESTIMATESREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\005*\003\030\364\003'
+  _globals['_LISTESTIMATESREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTESTIMATESREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\004'
   _globals['_LIMITSSERVICE'].methods_by_name['Peek']._loaded_options = None
   _globals['_LIMITSSERVICE'].methods_by_name['Peek']._serialized_options = b'\202\323\344\223\002\024\"\017/v1/limits/peek:\001*'
-  _globals['_PEEKREQUEST']._serialized_start=112
-  _globals['_PEEKREQUEST']._serialized_end=202
-  _globals['_PEEKRESPONSE']._serialized_start=204
-  _globals['_PEEKRESPONSE']._serialized_end=265
-  _globals['_LIMITSTATE']._serialized_start=268
-  _globals['_LIMITSTATE']._serialized_end=406
-  _globals['_LIMITSSERVICE']._serialized_start=408
-  _globals['_LIMITSSERVICE']._serialized_end=524
+  _globals['_LIMITSSERVICE'].methods_by_name['ListCounters']._loaded_options = None
+  _globals['_LIMITSSERVICE'].methods_by_name['ListCounters']._serialized_options = b'\202\323\344\223\002\025\022\023/v1/limits/counters'
+  _globals['_LIMITSSERVICE'].methods_by_name['ResetCounters']._loaded_options = None
+  _globals['_LIMITSSERVICE'].methods_by_name['ResetCounters']._serialized_options = b'\202\323\344\223\002\036\"\031/v1/limits/counters:reset:\001*'
+  _globals['_LIMITSSERVICE'].methods_by_name['ListEstimates']._loaded_options = None
+  _globals['_LIMITSSERVICE'].methods_by_name['ListEstimates']._serialized_options = b'\202\323\344\223\002\026\022\024/v1/limits/estimates'
+  _globals['_PEEKREQUEST']._serialized_start=113
+  _globals['_PEEKREQUEST']._serialized_end=297
+  _globals['_PEEKRESPONSE']._serialized_start=299
+  _globals['_PEEKRESPONSE']._serialized_end=360
+  _globals['_LIMITSTATE']._serialized_start=363
+  _globals['_LIMITSTATE']._serialized_end=528
+  _globals['_LISTCOUNTERSREQUEST']._serialized_start=531
+  _globals['_LISTCOUNTERSREQUEST']._serialized_end=691
+  _globals['_LISTCOUNTERSRESPONSE']._serialized_start=693
+  _globals['_LISTCOUNTERSRESPONSE']._serialized_end=786
+  _globals['_COUNTER']._serialized_start=789
+  _globals['_COUNTER']._serialized_end=944
+  _globals['_RESETCOUNTERSREQUEST']._serialized_start=947
+  _globals['_RESETCOUNTERSREQUEST']._serialized_end=1075
+  _globals['_RESETCOUNTERSRESPONSE']._serialized_start=1077
+  _globals['_RESETCOUNTERSRESPONSE']._serialized_end=1118
+  _globals['_LISTESTIMATESREQUEST']._serialized_start=1120
+  _globals['_LISTESTIMATESREQUEST']._serialized_end=1201
+  _globals['_LISTESTIMATESRESPONSE']._serialized_start=1203
+  _globals['_LISTESTIMATESRESPONSE']._serialized_end=1304
+  _globals['_MODELESTIMATE']._serialized_start=1306
+  _globals['_MODELESTIMATE']._serialized_end=1399
+  _globals['_LIMITSSERVICE']._serialized_start=1402
+  _globals['_LIMITSSERVICE']._serialized_end=1914
 # @@protoc_insertion_point(module_scope)

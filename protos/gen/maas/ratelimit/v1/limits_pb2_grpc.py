@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class LimitsServiceStub:
-    """Counters, read by people. The counting itself goes over envoy.service.ratelimit.v3.RateLimitService.
+    """Counters, read and managed by people. The counting itself goes over envoy.service.ratelimit.v3.RateLimitService.
     """
 
     def __init__(self, channel):
@@ -40,14 +40,50 @@ class LimitsServiceStub:
                 request_serializer=maas_dot_ratelimit_dot_v1_dot_limits__pb2.PeekRequest.SerializeToString,
                 response_deserializer=maas_dot_ratelimit_dot_v1_dot_limits__pb2.PeekResponse.FromString,
                 _registered_method=True)
+        self.ListCounters = channel.unary_unary(
+                '/maas.ratelimit.v1.LimitsService/ListCounters',
+                request_serializer=maas_dot_ratelimit_dot_v1_dot_limits__pb2.ListCountersRequest.SerializeToString,
+                response_deserializer=maas_dot_ratelimit_dot_v1_dot_limits__pb2.ListCountersResponse.FromString,
+                _registered_method=True)
+        self.ResetCounters = channel.unary_unary(
+                '/maas.ratelimit.v1.LimitsService/ResetCounters',
+                request_serializer=maas_dot_ratelimit_dot_v1_dot_limits__pb2.ResetCountersRequest.SerializeToString,
+                response_deserializer=maas_dot_ratelimit_dot_v1_dot_limits__pb2.ResetCountersResponse.FromString,
+                _registered_method=True)
+        self.ListEstimates = channel.unary_unary(
+                '/maas.ratelimit.v1.LimitsService/ListEstimates',
+                request_serializer=maas_dot_ratelimit_dot_v1_dot_limits__pb2.ListEstimatesRequest.SerializeToString,
+                response_deserializer=maas_dot_ratelimit_dot_v1_dot_limits__pb2.ListEstimatesResponse.FromString,
+                _registered_method=True)
 
 
 class LimitsServiceServicer:
-    """Counters, read by people. The counting itself goes over envoy.service.ratelimit.v3.RateLimitService.
+    """Counters, read and managed by people. The counting itself goes over envoy.service.ratelimit.v3.RateLimitService.
     """
 
     def Peek(self, request, context):
         """What a plan has left for somebody. Counts nothing. Administrators only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCounters(self, request, context):
+        """Live counters, in pages. Administrators only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResetCounters(self, request, context):
+        """Sets what counters have used to nothing; what requests in flight hold stays held. Administrators only; audited.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListEstimates(self, request, context):
+        """What models' tokens are estimated by before they report them. Administrators only.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -61,6 +97,21 @@ def add_LimitsServiceServicer_to_server(servicer, server):
                     request_deserializer=maas_dot_ratelimit_dot_v1_dot_limits__pb2.PeekRequest.FromString,
                     response_serializer=maas_dot_ratelimit_dot_v1_dot_limits__pb2.PeekResponse.SerializeToString,
             ),
+            'ListCounters': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCounters,
+                    request_deserializer=maas_dot_ratelimit_dot_v1_dot_limits__pb2.ListCountersRequest.FromString,
+                    response_serializer=maas_dot_ratelimit_dot_v1_dot_limits__pb2.ListCountersResponse.SerializeToString,
+            ),
+            'ResetCounters': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResetCounters,
+                    request_deserializer=maas_dot_ratelimit_dot_v1_dot_limits__pb2.ResetCountersRequest.FromString,
+                    response_serializer=maas_dot_ratelimit_dot_v1_dot_limits__pb2.ResetCountersResponse.SerializeToString,
+            ),
+            'ListEstimates': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEstimates,
+                    request_deserializer=maas_dot_ratelimit_dot_v1_dot_limits__pb2.ListEstimatesRequest.FromString,
+                    response_serializer=maas_dot_ratelimit_dot_v1_dot_limits__pb2.ListEstimatesResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'maas.ratelimit.v1.LimitsService', rpc_method_handlers)
@@ -70,7 +121,7 @@ def add_LimitsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class LimitsService:
-    """Counters, read by people. The counting itself goes over envoy.service.ratelimit.v3.RateLimitService.
+    """Counters, read and managed by people. The counting itself goes over envoy.service.ratelimit.v3.RateLimitService.
     """
 
     @staticmethod
@@ -90,6 +141,87 @@ class LimitsService:
             '/maas.ratelimit.v1.LimitsService/Peek',
             maas_dot_ratelimit_dot_v1_dot_limits__pb2.PeekRequest.SerializeToString,
             maas_dot_ratelimit_dot_v1_dot_limits__pb2.PeekResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCounters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/maas.ratelimit.v1.LimitsService/ListCounters',
+            maas_dot_ratelimit_dot_v1_dot_limits__pb2.ListCountersRequest.SerializeToString,
+            maas_dot_ratelimit_dot_v1_dot_limits__pb2.ListCountersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResetCounters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/maas.ratelimit.v1.LimitsService/ResetCounters',
+            maas_dot_ratelimit_dot_v1_dot_limits__pb2.ResetCountersRequest.SerializeToString,
+            maas_dot_ratelimit_dot_v1_dot_limits__pb2.ResetCountersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListEstimates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/maas.ratelimit.v1.LimitsService/ListEstimates',
+            maas_dot_ratelimit_dot_v1_dot_limits__pb2.ListEstimatesRequest.SerializeToString,
+            maas_dot_ratelimit_dot_v1_dot_limits__pb2.ListEstimatesResponse.FromString,
             options,
             channel_credentials,
             insecure,

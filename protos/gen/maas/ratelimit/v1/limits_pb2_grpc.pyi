@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class LimitsServiceStub:
-    """Counters, read by people. The counting itself goes over envoy.service.ratelimit.v3.RateLimitService."""
+    """Counters, read and managed by people. The counting itself goes over envoy.service.ratelimit.v3.RateLimitService."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -35,17 +35,29 @@ class LimitsServiceStub:
     def __new__(cls, channel: _aio.Channel) -> LimitsServiceAsyncStub: ...
     Peek: _grpc.UnaryUnaryMultiCallable[_limits_pb2.PeekRequest, _limits_pb2.PeekResponse]
     """What a plan has left for somebody. Counts nothing. Administrators only."""
+    ListCounters: _grpc.UnaryUnaryMultiCallable[_limits_pb2.ListCountersRequest, _limits_pb2.ListCountersResponse]
+    """Live counters, in pages. Administrators only."""
+    ResetCounters: _grpc.UnaryUnaryMultiCallable[_limits_pb2.ResetCountersRequest, _limits_pb2.ResetCountersResponse]
+    """Sets what counters have used to nothing; what requests in flight hold stays held. Administrators only; audited."""
+    ListEstimates: _grpc.UnaryUnaryMultiCallable[_limits_pb2.ListEstimatesRequest, _limits_pb2.ListEstimatesResponse]
+    """What models' tokens are estimated by before they report them. Administrators only."""
 
 @_typing.type_check_only
 class LimitsServiceAsyncStub(LimitsServiceStub):
-    """Counters, read by people. The counting itself goes over envoy.service.ratelimit.v3.RateLimitService."""
+    """Counters, read and managed by people. The counting itself goes over envoy.service.ratelimit.v3.RateLimitService."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Peek: _aio.UnaryUnaryMultiCallable[_limits_pb2.PeekRequest, _limits_pb2.PeekResponse]  # type: ignore[assignment]
     """What a plan has left for somebody. Counts nothing. Administrators only."""
+    ListCounters: _aio.UnaryUnaryMultiCallable[_limits_pb2.ListCountersRequest, _limits_pb2.ListCountersResponse]  # type: ignore[assignment]
+    """Live counters, in pages. Administrators only."""
+    ResetCounters: _aio.UnaryUnaryMultiCallable[_limits_pb2.ResetCountersRequest, _limits_pb2.ResetCountersResponse]  # type: ignore[assignment]
+    """Sets what counters have used to nothing; what requests in flight hold stays held. Administrators only; audited."""
+    ListEstimates: _aio.UnaryUnaryMultiCallable[_limits_pb2.ListEstimatesRequest, _limits_pb2.ListEstimatesResponse]  # type: ignore[assignment]
+    """What models' tokens are estimated by before they report them. Administrators only."""
 
 class LimitsServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Counters, read by people. The counting itself goes over envoy.service.ratelimit.v3.RateLimitService."""
+    """Counters, read and managed by people. The counting itself goes over envoy.service.ratelimit.v3.RateLimitService."""
 
     @_abc_1.abstractmethod
     def Peek(
@@ -54,5 +66,29 @@ class LimitsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_limits_pb2.PeekResponse, _abc.Awaitable[_limits_pb2.PeekResponse]]:
         """What a plan has left for somebody. Counts nothing. Administrators only."""
+
+    @_abc_1.abstractmethod
+    def ListCounters(
+        self,
+        request: _limits_pb2.ListCountersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_limits_pb2.ListCountersResponse, _abc.Awaitable[_limits_pb2.ListCountersResponse]]:
+        """Live counters, in pages. Administrators only."""
+
+    @_abc_1.abstractmethod
+    def ResetCounters(
+        self,
+        request: _limits_pb2.ResetCountersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_limits_pb2.ResetCountersResponse, _abc.Awaitable[_limits_pb2.ResetCountersResponse]]:
+        """Sets what counters have used to nothing; what requests in flight hold stays held. Administrators only; audited."""
+
+    @_abc_1.abstractmethod
+    def ListEstimates(
+        self,
+        request: _limits_pb2.ListEstimatesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_limits_pb2.ListEstimatesResponse, _abc.Awaitable[_limits_pb2.ListEstimatesResponse]]:
+        """What models' tokens are estimated by before they report them. Administrators only."""
 
 def add_LimitsServiceServicer_to_server(servicer: LimitsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -28,13 +28,19 @@ from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mas
 from maas.common.v1 import enforcement_pb2 as maas_dot_common_dot_v1_dot_enforcement__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dmaas/registry/v1/models.proto\x12\x10maas.registry.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a maas/common/v1/enforcement.proto\"\xa0\x02\n\x05Model\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0b\n\x03url\x18\x04 \x01(\t\x12\x15\n\rupstream_name\x18\x05 \x01(\t\x12\x10\n\x08owned_by\x18\x06 \x01(\t\x12\x14\n\x0cpublished_to\x18\x07 \x01(\t\x12\r\n\x05tiers\x18\x08 \x03(\t\x12\r\n\x05state\x18\t \x01(\t\x12\x14\n\x0cstate_reason\x18\n \x01(\t\x12\x0f\n\x07\x63reated\x18\x0b \x01(\r\x12\x0f\n\x07updated\x18\x0c \x01(\r\x12\x0c\n\x04\x65tag\x18\r \x01(\t\x12\x30\n\x0b\x65nforcement\x18\x0e \x01(\x0b\x32\x1b.maas.common.v1.Enforcement\"\xce\x02\n\x12\x43reateModelRequest\x12\x39\n\x02id\x18\x01 \x01(\tB-\xbaH*r(2&^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$\x12\x1e\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1d\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\x17\n\x03url\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x10\x12\x39\n\rupstream_name\x18\x05 \x01(\tB\"\xbaH\x1fr\x1d\x32\x1b^[A-Za-z0-9._:/@+-]{0,256}$\x12\x1a\n\x08owned_by\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x32\n\x0cpublished_to\x18\x07 \x01(\tB\x1c\xbaH\x19r\x14R\x03\x61llR\x05tiersR\x06nobody\xd8\x01\x01\x12\x1a\n\x05tiers\x18\x08 \x03(\tB\x0b\xbaH\x08\x92\x01\x05\x10\x80\x02\x18\x01\"&\n\x0fGetModelRequest\x12\x13\n\x02id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\"D\n\x11ListModelsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xf4\x03\x12\x12\n\npage_token\x18\x02 \x01(\t\"V\n\x12ListModelsResponse\x12\'\n\x06models\x18\x01 \x03(\x0b\x32\x17.maas.registry.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xdb\x03\n\x12UpdateModelRequest\x12\x13\n\x02id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12#\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01H\x00\x88\x01\x01\x12\"\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08H\x01\x88\x01\x01\x12\x1c\n\x03url\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x10H\x02\x88\x01\x01\x12>\n\rupstream_name\x18\x05 \x01(\tB\"\xbaH\x1fr\x1d\x32\x1b^[A-Za-z0-9._:/@+-]{0,256}$H\x03\x88\x01\x01\x12\x1f\n\x08owned_by\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01H\x04\x88\x01\x01\x12\x34\n\x0cpublished_to\x18\x07 \x01(\tB\x19\xbaH\x16r\x14R\x03\x61llR\x05tiersR\x06nobodyH\x05\x88\x01\x01\x12\x1a\n\x05tiers\x18\x08 \x03(\tB\x0b\xbaH\x08\x92\x01\x05\x10\x80\x02\x18\x01\x12/\n\x0bupdate_mask\x18\t \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x0c\n\x04\x65tag\x18\n \x01(\tB\x0f\n\r_display_nameB\x0e\n\x0c_descriptionB\x06\n\x04_urlB\x10\n\x0e_upstream_nameB\x0b\n\t_owned_byB\x0f\n\r_published_to\"7\n\x12\x44\x65leteModelRequest\x12\x13\n\x02id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"G\n\x13\x44\x65leteModelResponse\x12\x30\n\x0b\x65nforcement\x18\x01 \x01(\x0b\x32\x1b.maas.common.v1.Enforcement\"\x1c\n\x1aListAvailableModelsRequest\"]\n\x1bListAvailableModelsResponse\x12\x0e\n\x06object\x18\x01 \x01(\t\x12.\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32 .maas.registry.v1.AvailableModel\"/\n\x18GetAvailableModelRequest\x12\x13\n\x02id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\"\x8c\x01\n\x0e\x41vailableModel\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06object\x18\x02 \x01(\t\x12\x0f\n\x07\x63reated\x18\x03 \x01(\r\x12\x1a\n\x08owned_by\x18\x04 \x01(\tR\x08owned_by\x12\r\n\x05ready\x18\x05 \x01(\x08\x12\"\n\x0c\x64isplay_name\x18\x06 \x01(\tR\x0c\x64isplay_name2\xc4\x04\n\rModelsService\x12j\n\x0b\x43reateModel\x12$.maas.registry.v1.CreateModelRequest\x1a\x17.maas.registry.v1.Model\"\x1c\x82\xd3\xe4\x93\x02\x16\"\x11/v1/assets/models:\x01*\x12\x66\n\x08GetModel\x12!.maas.registry.v1.GetModelRequest\x1a\x17.maas.registry.v1.Model\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/assets/models/{id}\x12r\n\nListModels\x12#.maas.registry.v1.ListModelsRequest\x1a$.maas.registry.v1.ListModelsResponse\"\x19\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/assets/models\x12o\n\x0bUpdateModel\x12$.maas.registry.v1.UpdateModelRequest\x1a\x17.maas.registry.v1.Model\"!\x82\xd3\xe4\x93\x02\x1b\x32\x16/v1/assets/models/{id}:\x01*\x12z\n\x0b\x44\x65leteModel\x12$.maas.registry.v1.DeleteModelRequest\x1a%.maas.registry.v1.DeleteModelResponse\"\x1e\x82\xd3\xe4\x93\x02\x18*\x16/v1/assets/models/{id}2\x9d\x02\n\x16\x41vailableModelsService\x12\x86\x01\n\x13ListAvailableModels\x12,.maas.registry.v1.ListAvailableModelsRequest\x1a-.maas.registry.v1.ListAvailableModelsResponse\"\x12\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/models\x12z\n\x11GetAvailableModel\x12*.maas.registry.v1.GetAvailableModelRequest\x1a .maas.registry.v1.AvailableModel\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/models/{id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dmaas/registry/v1/models.proto\x12\x10maas.registry.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a maas/common/v1/enforcement.proto\"\xcc\x02\n\x05Model\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0b\n\x03url\x18\x04 \x01(\t\x12\x15\n\rupstream_name\x18\x05 \x01(\t\x12\x10\n\x08owned_by\x18\x06 \x01(\t\x12\x14\n\x0cpublished_to\x18\x07 \x01(\t\x12\r\n\x05tiers\x18\x08 \x03(\t\x12\r\n\x05state\x18\t \x01(\t\x12\x14\n\x0cstate_reason\x18\n \x01(\t\x12\x0f\n\x07\x63reated\x18\x0b \x01(\r\x12\x0f\n\x07updated\x18\x0c \x01(\r\x12\x0c\n\x04\x65tag\x18\r \x01(\t\x12\x30\n\x0b\x65nforcement\x18\x0e \x01(\x0b\x32\x1b.maas.common.v1.Enforcement\x12*\n\x07pricing\x18\x0f \x01(\x0b\x32\x19.maas.registry.v1.Pricing\"r\n\x07Pricing\x12\x1b\n\x05input\x18\x01 \x01(\x04\x42\x0c\xbaH\t2\x07\x18\x80\xa0\x94\xa5\x8d\x1d\x12\x1c\n\x06output\x18\x02 \x01(\x04\x42\x0c\xbaH\t2\x07\x18\x80\xa0\x94\xa5\x8d\x1d\x12!\n\x06\x63\x61\x63hed\x18\x03 \x01(\x04\x42\x0c\xbaH\t2\x07\x18\x80\xa0\x94\xa5\x8d\x1dH\x00\x88\x01\x01\x42\t\n\x07_cached\"\xfa\x02\n\x12\x43reateModelRequest\x12\x39\n\x02id\x18\x01 \x01(\tB-\xbaH*r(2&^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$\x12\x1e\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1d\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\x17\n\x03url\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x10\x12\x39\n\rupstream_name\x18\x05 \x01(\tB\"\xbaH\x1fr\x1d\x32\x1b^[A-Za-z0-9._:/@+-]{0,256}$\x12\x1a\n\x08owned_by\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x32\n\x0cpublished_to\x18\x07 \x01(\tB\x1c\xbaH\x19r\x14R\x03\x61llR\x05tiersR\x06nobody\xd8\x01\x01\x12\x1a\n\x05tiers\x18\x08 \x03(\tB\x0b\xbaH\x08\x92\x01\x05\x10\x80\x02\x18\x01\x12*\n\x07pricing\x18\t \x01(\x0b\x32\x19.maas.registry.v1.Pricing\"&\n\x0fGetModelRequest\x12\x13\n\x02id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\"D\n\x11ListModelsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xf4\x03\x12\x12\n\npage_token\x18\x02 \x01(\t\"V\n\x12ListModelsResponse\x12\'\n\x06models\x18\x01 \x03(\x0b\x32\x17.maas.registry.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x87\x04\n\x12UpdateModelRequest\x12\x13\n\x02id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12#\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01H\x00\x88\x01\x01\x12\"\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08H\x01\x88\x01\x01\x12\x1c\n\x03url\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x10H\x02\x88\x01\x01\x12>\n\rupstream_name\x18\x05 \x01(\tB\"\xbaH\x1fr\x1d\x32\x1b^[A-Za-z0-9._:/@+-]{0,256}$H\x03\x88\x01\x01\x12\x1f\n\x08owned_by\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01H\x04\x88\x01\x01\x12\x34\n\x0cpublished_to\x18\x07 \x01(\tB\x19\xbaH\x16r\x14R\x03\x61llR\x05tiersR\x06nobodyH\x05\x88\x01\x01\x12\x1a\n\x05tiers\x18\x08 \x03(\tB\x0b\xbaH\x08\x92\x01\x05\x10\x80\x02\x18\x01\x12/\n\x0bupdate_mask\x18\t \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x0c\n\x04\x65tag\x18\n \x01(\t\x12*\n\x07pricing\x18\x0b \x01(\x0b\x32\x19.maas.registry.v1.PricingB\x0f\n\r_display_nameB\x0e\n\x0c_descriptionB\x06\n\x04_urlB\x10\n\x0e_upstream_nameB\x0b\n\t_owned_byB\x0f\n\r_published_to\"7\n\x12\x44\x65leteModelRequest\x12\x13\n\x02id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"G\n\x13\x44\x65leteModelResponse\x12\x30\n\x0b\x65nforcement\x18\x01 \x01(\x0b\x32\x1b.maas.common.v1.Enforcement\"\x1c\n\x1aListAvailableModelsRequest\"]\n\x1bListAvailableModelsResponse\x12\x0e\n\x06object\x18\x01 \x01(\t\x12.\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32 .maas.registry.v1.AvailableModel\"/\n\x18GetAvailableModelRequest\x12\x13\n\x02id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\"\x8c\x01\n\x0e\x41vailableModel\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06object\x18\x02 \x01(\t\x12\x0f\n\x07\x63reated\x18\x03 \x01(\r\x12\x1a\n\x08owned_by\x18\x04 \x01(\tR\x08owned_by\x12\r\n\x05ready\x18\x05 \x01(\x08\x12\"\n\x0c\x64isplay_name\x18\x06 \x01(\tR\x0c\x64isplay_name2\xc4\x04\n\rModelsService\x12j\n\x0b\x43reateModel\x12$.maas.registry.v1.CreateModelRequest\x1a\x17.maas.registry.v1.Model\"\x1c\x82\xd3\xe4\x93\x02\x16\"\x11/v1/assets/models:\x01*\x12\x66\n\x08GetModel\x12!.maas.registry.v1.GetModelRequest\x1a\x17.maas.registry.v1.Model\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/assets/models/{id}\x12r\n\nListModels\x12#.maas.registry.v1.ListModelsRequest\x1a$.maas.registry.v1.ListModelsResponse\"\x19\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/assets/models\x12o\n\x0bUpdateModel\x12$.maas.registry.v1.UpdateModelRequest\x1a\x17.maas.registry.v1.Model\"!\x82\xd3\xe4\x93\x02\x1b\x32\x16/v1/assets/models/{id}:\x01*\x12z\n\x0b\x44\x65leteModel\x12$.maas.registry.v1.DeleteModelRequest\x1a%.maas.registry.v1.DeleteModelResponse\"\x1e\x82\xd3\xe4\x93\x02\x18*\x16/v1/assets/models/{id}2\x9d\x02\n\x16\x41vailableModelsService\x12\x86\x01\n\x13ListAvailableModels\x12,.maas.registry.v1.ListAvailableModelsRequest\x1a-.maas.registry.v1.ListAvailableModelsResponse\"\x12\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/models\x12z\n\x11GetAvailableModel\x12*.maas.registry.v1.GetAvailableModelRequest\x1a .maas.registry.v1.AvailableModel\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/models/{id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'maas.registry.v1.models_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_PRICING'].fields_by_name['input']._loaded_options = None
+  _globals['_PRICING'].fields_by_name['input']._serialized_options = b'\272H\t2\007\030\200\240\224\245\215\035'
+  _globals['_PRICING'].fields_by_name['output']._loaded_options = None
+  _globals['_PRICING'].fields_by_name['output']._serialized_options = b'\272H\t2\007\030\200\240\224\245\215\035'
+  _globals['_PRICING'].fields_by_name['cached']._loaded_options = None
+  _globals['_PRICING'].fields_by_name['cached']._serialized_options = b'\272H\t2\007\030\200\240\224\245\215\035'
   _globals['_CREATEMODELREQUEST'].fields_by_name['id']._loaded_options = None
   _globals['_CREATEMODELREQUEST'].fields_by_name['id']._serialized_options = b'\272H*r(2&^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$'
   _globals['_CREATEMODELREQUEST'].fields_by_name['display_name']._loaded_options = None
@@ -90,31 +96,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AVAILABLEMODELSSERVICE'].methods_by_name['GetAvailableModel']._loaded_options = None
   _globals['_AVAILABLEMODELSSERVICE'].methods_by_name['GetAvailableModel']._serialized_options = b'\202\323\344\223\002\021\022\017/v1/models/{id}'
   _globals['_MODEL']._serialized_start=179
-  _globals['_MODEL']._serialized_end=467
-  _globals['_CREATEMODELREQUEST']._serialized_start=470
-  _globals['_CREATEMODELREQUEST']._serialized_end=804
-  _globals['_GETMODELREQUEST']._serialized_start=806
-  _globals['_GETMODELREQUEST']._serialized_end=844
-  _globals['_LISTMODELSREQUEST']._serialized_start=846
-  _globals['_LISTMODELSREQUEST']._serialized_end=914
-  _globals['_LISTMODELSRESPONSE']._serialized_start=916
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1002
-  _globals['_UPDATEMODELREQUEST']._serialized_start=1005
-  _globals['_UPDATEMODELREQUEST']._serialized_end=1480
-  _globals['_DELETEMODELREQUEST']._serialized_start=1482
-  _globals['_DELETEMODELREQUEST']._serialized_end=1537
-  _globals['_DELETEMODELRESPONSE']._serialized_start=1539
-  _globals['_DELETEMODELRESPONSE']._serialized_end=1610
-  _globals['_LISTAVAILABLEMODELSREQUEST']._serialized_start=1612
-  _globals['_LISTAVAILABLEMODELSREQUEST']._serialized_end=1640
-  _globals['_LISTAVAILABLEMODELSRESPONSE']._serialized_start=1642
-  _globals['_LISTAVAILABLEMODELSRESPONSE']._serialized_end=1735
-  _globals['_GETAVAILABLEMODELREQUEST']._serialized_start=1737
-  _globals['_GETAVAILABLEMODELREQUEST']._serialized_end=1784
-  _globals['_AVAILABLEMODEL']._serialized_start=1787
-  _globals['_AVAILABLEMODEL']._serialized_end=1927
-  _globals['_MODELSSERVICE']._serialized_start=1930
-  _globals['_MODELSSERVICE']._serialized_end=2510
-  _globals['_AVAILABLEMODELSSERVICE']._serialized_start=2513
-  _globals['_AVAILABLEMODELSSERVICE']._serialized_end=2798
+  _globals['_MODEL']._serialized_end=511
+  _globals['_PRICING']._serialized_start=513
+  _globals['_PRICING']._serialized_end=627
+  _globals['_CREATEMODELREQUEST']._serialized_start=630
+  _globals['_CREATEMODELREQUEST']._serialized_end=1008
+  _globals['_GETMODELREQUEST']._serialized_start=1010
+  _globals['_GETMODELREQUEST']._serialized_end=1048
+  _globals['_LISTMODELSREQUEST']._serialized_start=1050
+  _globals['_LISTMODELSREQUEST']._serialized_end=1118
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1120
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1206
+  _globals['_UPDATEMODELREQUEST']._serialized_start=1209
+  _globals['_UPDATEMODELREQUEST']._serialized_end=1728
+  _globals['_DELETEMODELREQUEST']._serialized_start=1730
+  _globals['_DELETEMODELREQUEST']._serialized_end=1785
+  _globals['_DELETEMODELRESPONSE']._serialized_start=1787
+  _globals['_DELETEMODELRESPONSE']._serialized_end=1858
+  _globals['_LISTAVAILABLEMODELSREQUEST']._serialized_start=1860
+  _globals['_LISTAVAILABLEMODELSREQUEST']._serialized_end=1888
+  _globals['_LISTAVAILABLEMODELSRESPONSE']._serialized_start=1890
+  _globals['_LISTAVAILABLEMODELSRESPONSE']._serialized_end=1983
+  _globals['_GETAVAILABLEMODELREQUEST']._serialized_start=1985
+  _globals['_GETAVAILABLEMODELREQUEST']._serialized_end=2032
+  _globals['_AVAILABLEMODEL']._serialized_start=2035
+  _globals['_AVAILABLEMODEL']._serialized_end=2175
+  _globals['_MODELSSERVICE']._serialized_start=2178
+  _globals['_MODELSSERVICE']._serialized_end=2758
+  _globals['_AVAILABLEMODELSSERVICE']._serialized_start=2761
+  _globals['_AVAILABLEMODELSSERVICE']._serialized_end=3046
 # @@protoc_insertion_point(module_scope)

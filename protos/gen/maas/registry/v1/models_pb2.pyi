@@ -11,7 +11,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Model(_message.Message):
-    __slots__ = ("id", "display_name", "description", "url", "upstream_name", "owned_by", "published_to", "tiers", "state", "state_reason", "created", "updated", "etag", "enforcement")
+    __slots__ = ("id", "display_name", "description", "url", "upstream_name", "owned_by", "published_to", "tiers", "state", "state_reason", "created", "updated", "etag", "enforcement", "pricing")
     ID_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
@@ -26,6 +26,7 @@ class Model(_message.Message):
     UPDATED_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
     ENFORCEMENT_FIELD_NUMBER: _ClassVar[int]
+    PRICING_FIELD_NUMBER: _ClassVar[int]
     id: str
     display_name: str
     description: str
@@ -40,10 +41,21 @@ class Model(_message.Message):
     updated: int
     etag: str
     enforcement: _enforcement_pb2.Enforcement
-    def __init__(self, id: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., url: _Optional[str] = ..., upstream_name: _Optional[str] = ..., owned_by: _Optional[str] = ..., published_to: _Optional[str] = ..., tiers: _Optional[_Iterable[str]] = ..., state: _Optional[str] = ..., state_reason: _Optional[str] = ..., created: _Optional[int] = ..., updated: _Optional[int] = ..., etag: _Optional[str] = ..., enforcement: _Optional[_Union[_enforcement_pb2.Enforcement, _Mapping]] = ...) -> None: ...
+    pricing: Pricing
+    def __init__(self, id: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., url: _Optional[str] = ..., upstream_name: _Optional[str] = ..., owned_by: _Optional[str] = ..., published_to: _Optional[str] = ..., tiers: _Optional[_Iterable[str]] = ..., state: _Optional[str] = ..., state_reason: _Optional[str] = ..., created: _Optional[int] = ..., updated: _Optional[int] = ..., etag: _Optional[str] = ..., enforcement: _Optional[_Union[_enforcement_pb2.Enforcement, _Mapping]] = ..., pricing: _Optional[_Union[Pricing, _Mapping]] = ...) -> None: ...
+
+class Pricing(_message.Message):
+    __slots__ = ("input", "output", "cached")
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    CACHED_FIELD_NUMBER: _ClassVar[int]
+    input: int
+    output: int
+    cached: int
+    def __init__(self, input: _Optional[int] = ..., output: _Optional[int] = ..., cached: _Optional[int] = ...) -> None: ...
 
 class CreateModelRequest(_message.Message):
-    __slots__ = ("id", "display_name", "description", "url", "upstream_name", "owned_by", "published_to", "tiers")
+    __slots__ = ("id", "display_name", "description", "url", "upstream_name", "owned_by", "published_to", "tiers", "pricing")
     ID_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
@@ -52,6 +64,7 @@ class CreateModelRequest(_message.Message):
     OWNED_BY_FIELD_NUMBER: _ClassVar[int]
     PUBLISHED_TO_FIELD_NUMBER: _ClassVar[int]
     TIERS_FIELD_NUMBER: _ClassVar[int]
+    PRICING_FIELD_NUMBER: _ClassVar[int]
     id: str
     display_name: str
     description: str
@@ -60,7 +73,8 @@ class CreateModelRequest(_message.Message):
     owned_by: str
     published_to: str
     tiers: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, id: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., url: _Optional[str] = ..., upstream_name: _Optional[str] = ..., owned_by: _Optional[str] = ..., published_to: _Optional[str] = ..., tiers: _Optional[_Iterable[str]] = ...) -> None: ...
+    pricing: Pricing
+    def __init__(self, id: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., url: _Optional[str] = ..., upstream_name: _Optional[str] = ..., owned_by: _Optional[str] = ..., published_to: _Optional[str] = ..., tiers: _Optional[_Iterable[str]] = ..., pricing: _Optional[_Union[Pricing, _Mapping]] = ...) -> None: ...
 
 class GetModelRequest(_message.Message):
     __slots__ = ("id",)
@@ -85,7 +99,7 @@ class ListModelsResponse(_message.Message):
     def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class UpdateModelRequest(_message.Message):
-    __slots__ = ("id", "display_name", "description", "url", "upstream_name", "owned_by", "published_to", "tiers", "update_mask", "etag")
+    __slots__ = ("id", "display_name", "description", "url", "upstream_name", "owned_by", "published_to", "tiers", "update_mask", "etag", "pricing")
     ID_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
@@ -96,6 +110,7 @@ class UpdateModelRequest(_message.Message):
     TIERS_FIELD_NUMBER: _ClassVar[int]
     UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
+    PRICING_FIELD_NUMBER: _ClassVar[int]
     id: str
     display_name: str
     description: str
@@ -106,7 +121,8 @@ class UpdateModelRequest(_message.Message):
     tiers: _containers.RepeatedScalarFieldContainer[str]
     update_mask: _field_mask_pb2.FieldMask
     etag: str
-    def __init__(self, id: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., url: _Optional[str] = ..., upstream_name: _Optional[str] = ..., owned_by: _Optional[str] = ..., published_to: _Optional[str] = ..., tiers: _Optional[_Iterable[str]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., etag: _Optional[str] = ...) -> None: ...
+    pricing: Pricing
+    def __init__(self, id: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., url: _Optional[str] = ..., upstream_name: _Optional[str] = ..., owned_by: _Optional[str] = ..., published_to: _Optional[str] = ..., tiers: _Optional[_Iterable[str]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., etag: _Optional[str] = ..., pricing: _Optional[_Union[Pricing, _Mapping]] = ...) -> None: ...
 
 class DeleteModelRequest(_message.Message):
     __slots__ = ("id", "etag")

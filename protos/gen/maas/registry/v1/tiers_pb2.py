@@ -29,7 +29,7 @@ from maas.common.v1 import enforcement_pb2 as maas_dot_common_dot_v1_dot_enforce
 from maas.common.v1 import limit_pb2 as maas_dot_common_dot_v1_dot_limit__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cmaas/registry/v1/tiers.proto\x12\x10maas.registry.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a maas/common/v1/enforcement.proto\x1a\x1amaas/common/v1/limit.proto\"\xe7\x01\n\x04Tier\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\r\n\x05level\x18\x04 \x01(\x05\x12\x0e\n\x06groups\x18\x05 \x03(\t\x12%\n\x06limits\x18\x06 \x03(\x0b\x32\x15.maas.common.v1.Limit\x12\x0f\n\x07\x63reated\x18\x07 \x01(\r\x12\x0f\n\x07updated\x18\x08 \x01(\r\x12\x0c\n\x04\x65tag\x18\t \x01(\t\x12\x30\n\x0b\x65nforcement\x18\n \x01(\x0b\x32\x1b.maas.common.v1.Enforcement\"\x83\x02\n\x11\x43reateTierRequest\x12<\n\x04name\x18\x01 \x01(\tB.\xbaH+r&2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\xd8\x01\x01\x12\x1e\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1d\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\x1a\n\x05level\x18\x04 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12$\n\x06groups\x18\x05 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x10\x80\x02\x18\x01\"\x07r\x05\x10\x01\x18\x80\x02\x12/\n\x06limits\x18\x06 \x03(\x0b\x32\x15.maas.common.v1.LimitB\x08\xbaH\x05\x92\x01\x02\x10\x10\"\'\n\x0eGetTierRequest\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\"C\n\x10ListTiersRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xf4\x03\x12\x12\n\npage_token\x18\x02 \x01(\t\"S\n\x11ListTiersResponse\x12%\n\x05tiers\x18\x01 \x03(\x0b\x32\x16.maas.registry.v1.Tier\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xd5\x02\n\x11UpdateTierRequest\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12#\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01H\x00\x88\x01\x01\x12\"\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08H\x01\x88\x01\x01\x12\x1f\n\x05level\x18\x04 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00H\x02\x88\x01\x01\x12$\n\x06groups\x18\x05 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x10\x80\x02\x18\x01\"\x07r\x05\x10\x01\x18\x80\x02\x12/\n\x06limits\x18\x06 \x03(\x0b\x32\x15.maas.common.v1.LimitB\x08\xbaH\x05\x92\x01\x02\x10\x10\x12/\n\x0bupdate_mask\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x0c\n\x04\x65tag\x18\x08 \x01(\tB\x0f\n\r_display_nameB\x0e\n\x0c_descriptionB\x08\n\x06_level\"8\n\x11\x44\x65leteTierRequest\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"_\n\x12\x44\x65leteTierResponse\x12\x30\n\x0b\x65nforcement\x18\x01 \x01(\x0b\x32\x1b.maas.common.v1.Enforcement\x12\x17\n\x0f\x61\x66\x66\x65\x63ted_models\x18\x02 \x03(\t\".\n\x11LookupTierRequest\x12\x19\n\x06groups\x18\x01 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\x80\x08\"8\n\x12LookupTierResponse\x12\x0c\n\x04tier\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t2\x88\x05\n\x0cTiersService\x12_\n\nCreateTier\x12#.maas.registry.v1.CreateTierRequest\x1a\x16.maas.registry.v1.Tier\"\x14\x82\xd3\xe4\x93\x02\x0e\"\t/v1/tiers:\x01*\x12]\n\x07GetTier\x12 .maas.registry.v1.GetTierRequest\x1a\x16.maas.registry.v1.Tier\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/tiers/{name}\x12g\n\tListTiers\x12\".maas.registry.v1.ListTiersRequest\x1a#.maas.registry.v1.ListTiersResponse\"\x11\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/tiers\x12\x66\n\nUpdateTier\x12#.maas.registry.v1.UpdateTierRequest\x1a\x16.maas.registry.v1.Tier\"\x1b\x82\xd3\xe4\x93\x02\x15\x32\x10/v1/tiers/{name}:\x01*\x12q\n\nDeleteTier\x12#.maas.registry.v1.DeleteTierRequest\x1a$.maas.registry.v1.DeleteTierResponse\"\x18\x82\xd3\xe4\x93\x02\x12*\x10/v1/tiers/{name}\x12t\n\nLookupTier\x12#.maas.registry.v1.LookupTierRequest\x1a$.maas.registry.v1.LookupTierResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\"\x10/v1/tiers/lookup:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cmaas/registry/v1/tiers.proto\x12\x10maas.registry.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a maas/common/v1/enforcement.proto\x1a\x1amaas/common/v1/limit.proto\"\xf7\x01\n\x04Tier\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\r\n\x05level\x18\x04 \x01(\x05\x12\x0e\n\x06groups\x18\x05 \x03(\t\x12%\n\x06limits\x18\x06 \x03(\x0b\x32\x15.maas.common.v1.Limit\x12\x0f\n\x07\x63reated\x18\x07 \x01(\r\x12\x0f\n\x07updated\x18\x08 \x01(\r\x12\x0c\n\x04\x65tag\x18\t \x01(\t\x12\x30\n\x0b\x65nforcement\x18\n \x01(\x0b\x32\x1b.maas.common.v1.Enforcement\x12\x0e\n\x06strict\x18\x0b \x01(\x08\"\x93\x02\n\x11\x43reateTierRequest\x12<\n\x04name\x18\x01 \x01(\tB.\xbaH+r&2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\xd8\x01\x01\x12\x1e\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1d\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\x1a\n\x05level\x18\x04 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12$\n\x06groups\x18\x05 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x10\x80\x02\x18\x01\"\x07r\x05\x10\x01\x18\x80\x02\x12/\n\x06limits\x18\x06 \x03(\x0b\x32\x15.maas.common.v1.LimitB\x08\xbaH\x05\x92\x01\x02\x10\x10\x12\x0e\n\x06strict\x18\x07 \x01(\x08\"\'\n\x0eGetTierRequest\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\"C\n\x10ListTiersRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xf4\x03\x12\x12\n\npage_token\x18\x02 \x01(\t\"S\n\x11ListTiersResponse\x12%\n\x05tiers\x18\x01 \x03(\x0b\x32\x16.maas.registry.v1.Tier\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xf5\x02\n\x11UpdateTierRequest\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12#\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01H\x00\x88\x01\x01\x12\"\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08H\x01\x88\x01\x01\x12\x1f\n\x05level\x18\x04 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00H\x02\x88\x01\x01\x12$\n\x06groups\x18\x05 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x10\x80\x02\x18\x01\"\x07r\x05\x10\x01\x18\x80\x02\x12/\n\x06limits\x18\x06 \x03(\x0b\x32\x15.maas.common.v1.LimitB\x08\xbaH\x05\x92\x01\x02\x10\x10\x12/\n\x0bupdate_mask\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x0c\n\x04\x65tag\x18\x08 \x01(\t\x12\x13\n\x06strict\x18\t \x01(\x08H\x03\x88\x01\x01\x42\x0f\n\r_display_nameB\x0e\n\x0c_descriptionB\x08\n\x06_levelB\t\n\x07_strict\"8\n\x11\x44\x65leteTierRequest\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"_\n\x12\x44\x65leteTierResponse\x12\x30\n\x0b\x65nforcement\x18\x01 \x01(\x0b\x32\x1b.maas.common.v1.Enforcement\x12\x17\n\x0f\x61\x66\x66\x65\x63ted_models\x18\x02 \x03(\t\".\n\x11LookupTierRequest\x12\x19\n\x06groups\x18\x01 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\x80\x08\"8\n\x12LookupTierResponse\x12\x0c\n\x04tier\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t2\x88\x05\n\x0cTiersService\x12_\n\nCreateTier\x12#.maas.registry.v1.CreateTierRequest\x1a\x16.maas.registry.v1.Tier\"\x14\x82\xd3\xe4\x93\x02\x0e\"\t/v1/tiers:\x01*\x12]\n\x07GetTier\x12 .maas.registry.v1.GetTierRequest\x1a\x16.maas.registry.v1.Tier\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/tiers/{name}\x12g\n\tListTiers\x12\".maas.registry.v1.ListTiersRequest\x1a#.maas.registry.v1.ListTiersResponse\"\x11\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/tiers\x12\x66\n\nUpdateTier\x12#.maas.registry.v1.UpdateTierRequest\x1a\x16.maas.registry.v1.Tier\"\x1b\x82\xd3\xe4\x93\x02\x15\x32\x10/v1/tiers/{name}:\x01*\x12q\n\nDeleteTier\x12#.maas.registry.v1.DeleteTierRequest\x1a$.maas.registry.v1.DeleteTierResponse\"\x18\x82\xd3\xe4\x93\x02\x12*\x10/v1/tiers/{name}\x12t\n\nLookupTier\x12#.maas.registry.v1.LookupTierRequest\x1a$.maas.registry.v1.LookupTierResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\"\x10/v1/tiers/lookup:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -81,25 +81,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TIERSSERVICE'].methods_by_name['LookupTier']._loaded_options = None
   _globals['_TIERSSERVICE'].methods_by_name['LookupTier']._serialized_options = b'\202\323\344\223\002\025\"\020/v1/tiers/lookup:\001*'
   _globals['_TIER']._serialized_start=206
-  _globals['_TIER']._serialized_end=437
-  _globals['_CREATETIERREQUEST']._serialized_start=440
-  _globals['_CREATETIERREQUEST']._serialized_end=699
-  _globals['_GETTIERREQUEST']._serialized_start=701
-  _globals['_GETTIERREQUEST']._serialized_end=740
-  _globals['_LISTTIERSREQUEST']._serialized_start=742
-  _globals['_LISTTIERSREQUEST']._serialized_end=809
-  _globals['_LISTTIERSRESPONSE']._serialized_start=811
-  _globals['_LISTTIERSRESPONSE']._serialized_end=894
-  _globals['_UPDATETIERREQUEST']._serialized_start=897
-  _globals['_UPDATETIERREQUEST']._serialized_end=1238
-  _globals['_DELETETIERREQUEST']._serialized_start=1240
-  _globals['_DELETETIERREQUEST']._serialized_end=1296
-  _globals['_DELETETIERRESPONSE']._serialized_start=1298
-  _globals['_DELETETIERRESPONSE']._serialized_end=1393
-  _globals['_LOOKUPTIERREQUEST']._serialized_start=1395
-  _globals['_LOOKUPTIERREQUEST']._serialized_end=1441
-  _globals['_LOOKUPTIERRESPONSE']._serialized_start=1443
-  _globals['_LOOKUPTIERRESPONSE']._serialized_end=1499
-  _globals['_TIERSSERVICE']._serialized_start=1502
-  _globals['_TIERSSERVICE']._serialized_end=2150
+  _globals['_TIER']._serialized_end=453
+  _globals['_CREATETIERREQUEST']._serialized_start=456
+  _globals['_CREATETIERREQUEST']._serialized_end=731
+  _globals['_GETTIERREQUEST']._serialized_start=733
+  _globals['_GETTIERREQUEST']._serialized_end=772
+  _globals['_LISTTIERSREQUEST']._serialized_start=774
+  _globals['_LISTTIERSREQUEST']._serialized_end=841
+  _globals['_LISTTIERSRESPONSE']._serialized_start=843
+  _globals['_LISTTIERSRESPONSE']._serialized_end=926
+  _globals['_UPDATETIERREQUEST']._serialized_start=929
+  _globals['_UPDATETIERREQUEST']._serialized_end=1302
+  _globals['_DELETETIERREQUEST']._serialized_start=1304
+  _globals['_DELETETIERREQUEST']._serialized_end=1360
+  _globals['_DELETETIERRESPONSE']._serialized_start=1362
+  _globals['_DELETETIERRESPONSE']._serialized_end=1457
+  _globals['_LOOKUPTIERREQUEST']._serialized_start=1459
+  _globals['_LOOKUPTIERREQUEST']._serialized_end=1505
+  _globals['_LOOKUPTIERRESPONSE']._serialized_start=1507
+  _globals['_LOOKUPTIERRESPONSE']._serialized_end=1563
+  _globals['_TIERSSERVICE']._serialized_start=1566
+  _globals['_TIERSSERVICE']._serialized_end=2214
 # @@protoc_insertion_point(module_scope)

@@ -12,7 +12,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Tier(_message.Message):
-    __slots__ = ("name", "display_name", "description", "level", "groups", "limits", "created", "updated", "etag", "enforcement")
+    __slots__ = ("name", "display_name", "description", "level", "groups", "limits", "created", "updated", "etag", "enforcement", "strict")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
@@ -23,6 +23,7 @@ class Tier(_message.Message):
     UPDATED_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
     ENFORCEMENT_FIELD_NUMBER: _ClassVar[int]
+    STRICT_FIELD_NUMBER: _ClassVar[int]
     name: str
     display_name: str
     description: str
@@ -33,23 +34,26 @@ class Tier(_message.Message):
     updated: int
     etag: str
     enforcement: _enforcement_pb2.Enforcement
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., level: _Optional[int] = ..., groups: _Optional[_Iterable[str]] = ..., limits: _Optional[_Iterable[_Union[_limit_pb2.Limit, _Mapping]]] = ..., created: _Optional[int] = ..., updated: _Optional[int] = ..., etag: _Optional[str] = ..., enforcement: _Optional[_Union[_enforcement_pb2.Enforcement, _Mapping]] = ...) -> None: ...
+    strict: bool
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., level: _Optional[int] = ..., groups: _Optional[_Iterable[str]] = ..., limits: _Optional[_Iterable[_Union[_limit_pb2.Limit, _Mapping]]] = ..., created: _Optional[int] = ..., updated: _Optional[int] = ..., etag: _Optional[str] = ..., enforcement: _Optional[_Union[_enforcement_pb2.Enforcement, _Mapping]] = ..., strict: _Optional[bool] = ...) -> None: ...
 
 class CreateTierRequest(_message.Message):
-    __slots__ = ("name", "display_name", "description", "level", "groups", "limits")
+    __slots__ = ("name", "display_name", "description", "level", "groups", "limits", "strict")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     LEVEL_FIELD_NUMBER: _ClassVar[int]
     GROUPS_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
+    STRICT_FIELD_NUMBER: _ClassVar[int]
     name: str
     display_name: str
     description: str
     level: int
     groups: _containers.RepeatedScalarFieldContainer[str]
     limits: _containers.RepeatedCompositeFieldContainer[_limit_pb2.Limit]
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., level: _Optional[int] = ..., groups: _Optional[_Iterable[str]] = ..., limits: _Optional[_Iterable[_Union[_limit_pb2.Limit, _Mapping]]] = ...) -> None: ...
+    strict: bool
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., level: _Optional[int] = ..., groups: _Optional[_Iterable[str]] = ..., limits: _Optional[_Iterable[_Union[_limit_pb2.Limit, _Mapping]]] = ..., strict: _Optional[bool] = ...) -> None: ...
 
 class GetTierRequest(_message.Message):
     __slots__ = ("name",)
@@ -74,7 +78,7 @@ class ListTiersResponse(_message.Message):
     def __init__(self, tiers: _Optional[_Iterable[_Union[Tier, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class UpdateTierRequest(_message.Message):
-    __slots__ = ("name", "display_name", "description", "level", "groups", "limits", "update_mask", "etag")
+    __slots__ = ("name", "display_name", "description", "level", "groups", "limits", "update_mask", "etag", "strict")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
@@ -83,6 +87,7 @@ class UpdateTierRequest(_message.Message):
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
+    STRICT_FIELD_NUMBER: _ClassVar[int]
     name: str
     display_name: str
     description: str
@@ -91,7 +96,8 @@ class UpdateTierRequest(_message.Message):
     limits: _containers.RepeatedCompositeFieldContainer[_limit_pb2.Limit]
     update_mask: _field_mask_pb2.FieldMask
     etag: str
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., level: _Optional[int] = ..., groups: _Optional[_Iterable[str]] = ..., limits: _Optional[_Iterable[_Union[_limit_pb2.Limit, _Mapping]]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., etag: _Optional[str] = ...) -> None: ...
+    strict: bool
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., level: _Optional[int] = ..., groups: _Optional[_Iterable[str]] = ..., limits: _Optional[_Iterable[_Union[_limit_pb2.Limit, _Mapping]]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., etag: _Optional[str] = ..., strict: _Optional[bool] = ...) -> None: ...
 
 class DeleteTierRequest(_message.Message):
     __slots__ = ("name", "etag")

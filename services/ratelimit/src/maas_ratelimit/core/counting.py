@@ -1,31 +1,35 @@
 """What is said to a store of counters, and what it says.
 
-NamedTuples, not dataclasses: several are made for every request, and these cost a third.
+NamedTuples, not dataclasses: several are made for every request, and these cost a third. Tuples of numbers have one for each limit
+of the plan, in its order.
 """
 
 from __future__ import annotations
 
 from enum import Enum, auto
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from maas_ratelimit.core.plans import Plan
 
 
 class Account(NamedTuple):
-    """Whose counters: the plan's limits for one user of one tenant."""
+    """Whose counters: the plan's limits, and whose each of them is."""
 
     plan: Plan
     tenant: str
-    user: str
+    subjects: tuple[str, ...]
 
 
 class Claim(NamedTuple):
-    """What a request asks for: one of each request limit, and `tokens` of each token limit, but no more than it can ever hold."""
+    """What a request asks for: of each limit as much as `takes`, and if that is not left, what is left, but no less than `leasts`."""
 
     rid: str
     account: Account
-    tokens: int
-    """At least 1, or a request would pass a limit with nothing left."""
+    takes: tuple[int, ...]
+    """1 or more, and no more than the limit can ever hold."""
+    leasts: tuple[int, ...]
+    record: str
+    """Who and what, for the usage event of a reservation that expires; opaque to stores."""
 
 
 class Admission(NamedTuple):
@@ -34,32 +38,50 @@ class Admission(NamedTuple):
     refusing: tuple[int, ...]
     """Places in the plan of the limits that have not enough left; none when the claim was admitted."""
     left: tuple[int, ...]
-    """What the current window of each limit has left after the claim. Below 0 where requests used more than they had reserved."""
-    ends: tuple[int, ...]
-    """First second after the current window of each limit, Unix time."""
+    """What each limit has left after the claim. Below 0 where requests used more than they had reserved."""
+    resets: tuple[int, ...]
+    """When each limit is whole again if nothing else comes: a window's first second after it. Unix time; 0: it has no such time."""
+    granted: tuple[int, ...]
+    """What was taken of each limit."""
+    now: float
+    """The store's time, by which the above is right."""
+    retry_at: float = 0.0
+    """When the claim would pass if nothing else came and reservations were settled as reserved. 0: that can't be known."""
+    throttled: tuple[int, ...] = ()
+    """Places of soft limits whose second counter it was taken from."""
+    exceeded: tuple[int, ...] = ()
+    """Places of shadow limits that had not enough left."""
     is_repeat: bool = False
     """The request id holds a reservation already; nothing was taken again."""
 
 
 class CounterState(NamedTuple):
-    """One limit's current window."""
+    """One limit as it stands."""
 
     used: int
     reserved: int
-    end: int
-    """First second after the window, Unix time."""
+    left: int
+    """Of the amount; below 0 where more was used."""
+    reset: int
+    """As in Admission."""
 
 
 class Settlement(NamedTuple):
-    """How an admission ended."""
+    """How an admission ended: `used` takes the place of what was reserved, in the windows that the request was admitted in."""
 
     rid: str
-    tokens: int
-    """What was used; charged in place of the reservation, in the windows that the request was admitted in."""
     account: Account | None
-    """What to charge when the request id holds no reservation; None: nothing."""
+    """Whose; None when it can't be told: then only a reservation can be settled, and what it held is charged as used nothing."""
+    used: tuple[int, ...]
+    """1 for each limit of requests, 0 for those of concurrency."""
+    record: str
+    """The usage event's text; opaque to stores. Empty: there is no event."""
+    outcome: str = "measured"
+    """Of the usage event: measured, estimated."""
     is_undone: bool = False
-    """The request never came through, so it does not count as one either: `tokens` is 0 and `account` None."""
+    """The request never came through: all it took is given back, and there is no event."""
+    may_charge: bool = True
+    """Whether to charge current windows when the request id holds no reservation."""
 
 
 class Settled(Enum):
@@ -73,3 +95,28 @@ class Settled(Enum):
     """Settled before: nothing changed."""
     UNKNOWN = auto()
     """No reservation, and nothing to charge."""
+
+
+Operation: TypeAlias = Claim | Settlement
+Outcome: TypeAlias = Admission | Settled | Exception
+"""An exception is a DomainError that this one operation meets; nothing was taken by it."""
+
+
+class CounterInfo(NamedTuple):
+    """One live counter, for administrators."""
+
+    counter: str
+    """Which limit's: see core.plans.CounterName."""
+    tenant: str
+    subject: str
+    used: int
+    reserved: int
+    reset: int
+
+
+class CounterFilter(NamedTuple):
+    """Which counters; an empty string is any."""
+
+    tenant: str = ""
+    limit_id: str = ""
+    subject: str = ""

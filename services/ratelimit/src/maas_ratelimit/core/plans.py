@@ -2,47 +2,106 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
 
-from maas_common.limits import Limit, Metric
+from maas_common.limits import Limit, Metric, Per, Scope
 from maas_common.plan import parse_plan
+from maas_common.windows import Gcra, Kind, Window
 
 from maas_ratelimit.core.refusals import refusal_body
 
+NONE = "-"
+_SEPARATOR = "\x1f"
+_SECOND = "~"
 
-@dataclass(frozen=True, slots=True)
+
+class Caller(Protocol):
+    """Who asks for what; NONE where there is none."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def user(self) -> str: ...
+    @property
+    def team(self) -> str: ...
+    @property
+    def tier(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+
+
+class CounterName(NamedTuple):
+    """Which counters: all but whose. The amount is no part of it, so raising a limit keeps what was used."""
+
+    limit_id: str
+    metric: Metric
+    window: Window
+    per: Per
+    is_second: bool
+    """The counter of a soft limit that takes over past the amount."""
+
+    @property
+    def text(self) -> str:
+        """As stores write it; a burst is an amount too, so it is left out."""
+        window = f"gcra {self.window.seconds}s" if isinstance(self.window, Gcra) else self.window.text
+        return f"{self.limit_id}:{self.metric}:{window}:{self.per.text}{_SECOND if self.is_second else ''}"
+
+    @classmethod
+    def parse(cls, text: str) -> CounterName:
+        """Read what `text` wrote; ValueError when it is something else."""
+        limit_id, metric, window, per = text.removesuffix(_SECOND).split(":")
+        return cls(limit_id, Metric(metric), Window.parse(window), Per.parse(per), text.endswith(_SECOND))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class PlannedLimit:
-    """One limit of a plan."""
+    """One limit of a plan, or the second counter of one that is soft."""
 
     limit: Limit
     counter: str
-    """Names its counters: id, metric and window, not the amount. Raising a limit keeps what was used."""
-    counts_tokens: bool
-    amount: int
+    """Names its counters: CounterName.text."""
+    kind: Kind
+    metric: Metric
+    window: Window
     window_s: int
+    amount: int
+    capacity: int
+    """The most that one request can ever take: a burst, else the amount."""
+    is_firm: bool
+    """What is taken is used at once, not reserved: requests."""
+    is_shadow: bool
+    second: PlannedLimit | None
     refusal: bytes
     """Body of a 429 by this limit."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """Every limit that applies to a request. `requests` and `tokens` are the places of those kinds in `limits`."""
 
     limits: tuple[PlannedLimit, ...]
+    is_strict: bool
     requests: tuple[int, ...]
     tokens: tuple[int, ...]
     policy: str
     """The RateLimit-Policy header (draft-ietf-httpapi-ratelimit-headers-11)."""
+    subjects: Callable[[Caller], tuple[str, ...]]
+    """Whose counter each limit's is, for a caller."""
 
     @classmethod
     def parse(cls, text: str) -> Plan:
         """Read a plan string; PlanError says what is wrong with it."""
-        limits = tuple(_planned(limit) for limit in parse_plan(text))
+        parsed = parse_plan(text)
+        limits = tuple(_planned(limit) for limit in parsed.limits)
         return cls(
             limits,
-            requests=tuple(place for place, each in enumerate(limits) if not each.counts_tokens),
-            tokens=tuple(place for place, each in enumerate(limits) if each.counts_tokens),
+            parsed.is_strict,
+            requests=tuple(place for place, each in enumerate(limits) if each.metric is Metric.REQUESTS),
+            tokens=tuple(place for place, each in enumerate(limits) if each.metric in _TOKENS),
             policy=", ".join(_policy(each) for each in limits),
+            subjects=_subjects([limit.per for limit in parsed.limits]),
         )
 
 
@@ -65,16 +124,84 @@ class Plans:
 
 
 def _planned(limit: Limit) -> PlannedLimit:
+    planned = _first(limit)
+    if limit.over.kind != "soft":
+        return planned
+    throttled = max(1, limit.amount * limit.over.throttle // 100)
+    name = CounterName(limit.id, limit.metric, limit.window, limit.per, is_second=True)
+    second = replace(planned, counter=name.text, amount=throttled, capacity=min(planned.capacity, throttled))
+    return replace(planned, second=second)
+
+
+def _first(limit: Limit) -> PlannedLimit:
+    burst = limit.window.burst if isinstance(limit.window, Gcra) else None
     return PlannedLimit(
         limit=limit,
-        counter=f"{limit.id} {limit.metric} {limit.window.seconds}",
-        counts_tokens=limit.metric is Metric.TOTAL_TOKENS,
+        counter=CounterName(limit.id, limit.metric, limit.window, limit.per, is_second=False).text,
+        kind=limit.window.kind,
+        metric=limit.metric,
+        window=limit.window,
+        window_s=limit.window.length_s,
         amount=limit.amount,
-        window_s=limit.window.seconds,
+        capacity=burst or limit.amount,
+        is_firm=limit.metric is Metric.REQUESTS,
+        is_shadow=limit.over.kind == "shadow",
+        second=None,
         refusal=refusal_body(limit),
     )
 
 
 def _policy(planned: PlannedLimit) -> str:
-    unit = ';qu="tokens"' if planned.counts_tokens else ""
-    return f'"{planned.limit.id}";q={planned.amount}{unit};w={planned.window_s}'
+    unit = {Metric.REQUESTS: "", Metric.COST: ';qu="micro-dollars"', Metric.CONCURRENCY: ';qu="concurrent-requests"'}
+    window = f";w={planned.window_s}" if planned.kind != "held" else ""
+    return f'"{planned.limit.id}";q={planned.amount}{unit.get(planned.metric, _TOKEN_UNIT)}{window}'
+
+
+def _subjects(pers: list[Per]) -> Callable[[Caller], tuple[str, ...]]:
+    distinct = list(dict.fromkeys(pers))
+    readers = [_subject(per) for per in distinct]
+    if len(distinct) == 1:
+        read, count = readers[0], len(pers)
+        return lambda caller: (read(caller),) * count
+    places = [distinct.index(per) for per in pers]
+
+    def subjects(caller: Caller) -> tuple[str, ...]:
+        each = [read(caller) for read in readers]
+        return tuple([each[place] for place in places])
+
+    return subjects
+
+
+def _subject(per: Per) -> Callable[[Caller], str]:
+    if len(per.scopes) == 1:
+        return _READERS[per.scopes[0]]
+    readers = [_READERS[scope] for scope in per.scopes]
+    return lambda caller: _SEPARATOR.join([read(caller).replace(_SEPARATOR, "\ufffd") for read in readers])
+
+
+def subject_parts(per: Per, subject: str) -> dict[str, str]:
+    """A subject's scopes by their names."""
+    return dict(zip([scope.value for scope in per.scopes], subject.split(_SEPARATOR), strict=False))
+
+
+def _key(caller: Caller) -> str:
+    """Who calls without a key is limited as if they had one, theirs alone."""
+    return caller.user if caller.key == NONE else caller.key
+
+
+def _team(caller: Caller) -> str:
+    """Who is in no team is limited as if they were one, alone."""
+    return caller.user if caller.team == NONE else caller.team
+
+
+_READERS: dict[Scope, Callable[[Caller], str]] = {
+    Scope.KEY: _key,
+    Scope.USER: lambda caller: caller.user,
+    Scope.TEAM: _team,
+    Scope.TIER: lambda caller: caller.tier,
+    Scope.TENANT: lambda _: NONE,
+    Scope.MODEL: lambda caller: caller.model,
+    Scope.POLICY: lambda _: NONE,
+}
+_TOKENS = {Metric.TOTAL_TOKENS, Metric.INPUT_TOKENS, Metric.OUTPUT_TOKENS}
+_TOKEN_UNIT = ';qu="tokens"'
