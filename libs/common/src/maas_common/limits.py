@@ -117,7 +117,27 @@ class Limit:
     notify: tuple[int, ...] = ()
     """Percentages of the amount whose first use in a window is told; ascending."""
 
+    @classmethod
+    def parse(  # noqa: PLR0913 - a limit's parts
+        cls,
+        *,
+        id: str,  # noqa: A002 - the field's name
+        metric: str,
+        amount: int,
+        window: str = "",
+        per: str = "",
+        over: str = "",
+        notify: tuple[int, ...] = (),
+    ) -> Limit:
+        """A limit of what people write; where they write nothing `per` is user, `over` is hard and there is no window."""
+        if metric not in set(Metric):
+            raise ValueError(f'metric "{metric[:100]}": want one of {", ".join(Metric)}')
+        read = Window.parse(window or "-"), Per.parse(per or "user"), OverLimit.parse(over or "hard")
+        return cls(id, Metric(metric), amount, *read, notify)
+
     def __post_init__(self) -> None:
+        if not 1 <= self.amount <= MAX_AMOUNT:
+            raise ValueError(f"amount {self.amount}: want a whole number from 1 to {MAX_AMOUNT}")
         held = isinstance(self.window, NoWindow)
         if (self.metric is Metric.CONCURRENCY) != held:
             raise ValueError(f'window "{self.window.text}": concurrency, and only it, has none: write "-"')

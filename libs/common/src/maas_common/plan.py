@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from maas_common.limits import HARD, MAX_AMOUNT, Limit, Metric, OverLimit, Per
-from maas_common.windows import Window
+from maas_common.limits import HARD, MAX_AMOUNT, Limit
 
 VERSION = "1"
 STRICT = f"{VERSION} strict"
@@ -66,14 +65,14 @@ def _parse_limit(part: str, seen: set[str]) -> Limit:
     if notify and not _NOTIFY.fullmatch(notify):
         raise PlanError(f'limit "{limit_id}": notify "{notify[:32]}": want percentages joined by /, like 50/80/100')
     try:
-        limit = Limit(
-            limit_id,
-            Metric(metric),
-            int(amount),
-            Window.parse(window),
-            Per.parse(per),
-            OverLimit.parse(over) if len(fields) > _FEWEST else HARD,
-            tuple(map(int, notify.split("/"))) if notify else (),
+        limit = Limit.parse(
+            id=limit_id,
+            metric=metric,
+            amount=int(amount),
+            window=window,
+            per=per,
+            over=over,
+            notify=tuple(map(int, notify.split("/"))) if notify else (),
         )
     except ValueError as error:
         raise PlanError(f'limit "{limit_id}": {error}') from None

@@ -58,12 +58,12 @@ class Window(ABC):
     def length_s(self) -> int:
         """Seconds from begin to end; of a calendar window the fewest there can be. 0 when there is no window."""
 
-    @abstractmethod
-    def bounds(self, now: float) -> tuple[int, int]:
+    def bounds(self, now: float) -> tuple[int, int]:  # noqa: ARG002 - these have none
         """First second of the window (of a sliding one: of its newer bucket) that `now` lies in, and first second after it; Unix time.
 
         (0, 0) for windows that have no bounds.
         """
+        return 0, 0
 
 
 @dataclass(frozen=True)
@@ -80,18 +80,21 @@ class _Timed(Window):
 
 
 @dataclass(frozen=True)
-class FixedWindow(_Timed):
-    """`seconds` long, aligned to the Unix epoch."""
-
-    kind = "bucket"
-
+class _Aligned(_Timed):
     def bounds(self, now: float) -> tuple[int, int]:
         start = int(now) // self.seconds * self.seconds
         return start, start + self.seconds
 
 
 @dataclass(frozen=True)
-class SlidingWindow(_Timed):
+class FixedWindow(_Aligned):
+    """`seconds` long, aligned to the Unix epoch."""
+
+    kind = "bucket"
+
+
+@dataclass(frozen=True)
+class SlidingWindow(_Aligned):
     """The last `seconds`, estimated from two buckets.
 
     What the older bucket counted is taken to have come evenly. So at most that share of it is miscounted which came unevenly: never
@@ -100,19 +103,12 @@ class SlidingWindow(_Timed):
 
     kind = "sliding"
 
-    def bounds(self, now: float) -> tuple[int, int]:
-        start = int(now) // self.seconds * self.seconds
-        return start, start + self.seconds
-
 
 @dataclass(frozen=True)
 class SlidingLog(_Timed):
     """The last `seconds`, exactly."""
 
     kind = "log"
-
-    def bounds(self, now: float) -> tuple[int, int]:  # noqa: ARG002 - it has none
-        return 0, 0
 
 
 @dataclass(frozen=True)
@@ -121,9 +117,6 @@ class Gcra(_Timed):
 
     burst: int | None
     kind = "gcra"
-
-    def bounds(self, now: float) -> tuple[int, int]:  # noqa: ARG002 - it has none
-        return 0, 0
 
 
 @dataclass(frozen=True)
@@ -134,19 +127,21 @@ class NoWindow(Window):
 
     @property
     def name(self) -> str:
+        """See Window."""
         return "moment"
 
     @property
     def length_s(self) -> int:
+        """See Window."""
         return 0
-
-    def bounds(self, now: float) -> tuple[int, int]:  # noqa: ARG002 - it has none
-        return 0, 0
 
 
 @dataclass(frozen=True)
 class CalendarWindow(Window):
-    """A day, week or month in a time zone. `day`: the weekday (0 is Monday) or day of the month it begins on; past a month's end its last."""
+    """A day, week or month in a time zone.
+
+    `day`: the weekday (0 is Monday) or day of the month it begins on; past a month's end its last.
+    """
 
     period: str
     day: int
@@ -155,10 +150,12 @@ class CalendarWindow(Window):
 
     @property
     def name(self) -> str:
+        """See Window."""
         return self.period
 
     @property
     def length_s(self) -> int:
+        """See Window."""
         return {"day": _DAY_S, "week": 7 * _DAY_S, "month": 28 * _DAY_S}[self.period] - 2 * 3600  # clocks go forward
 
     @cached_property
@@ -166,6 +163,7 @@ class CalendarWindow(Window):
         return ZoneInfo(self.zone)
 
     def bounds(self, now: float) -> tuple[int, int]:
+        """See Window."""
         today = datetime.fromtimestamp(int(now), self._zone_info).date()
         first, after = self._dates(today)
         return _begin_of(first, self.zone), _begin_of(after, self.zone)

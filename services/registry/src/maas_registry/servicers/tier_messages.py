@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from maas.common.v1 import limit_pb2
 from maas.registry.v1 import tiers_pb2
+from maas_common.limit_messages import pack_limit
 from maas_common.watch import Enforced
 
 from maas_registry.core.limits import LimitDraft
@@ -46,10 +47,7 @@ def pack_tier(tier: Tier, enforced: Enforced | None = None) -> tiers_pb2.Tier:
         description=tier.description,
         level=tier.level,
         groups=tier.groups,
-        limits=[
-            limit_pb2.Limit(id=each.id, metric=each.metric.value, amount=each.amount, window=each.window.text, per=each.per.value)
-            for each in tier.limits
-        ],
+        limits=map(pack_limit, tier.limits),
         created=tier.created,
         updated=tier.updated,
         etag=tier.etag,
