@@ -114,9 +114,23 @@ class CounterInfo(NamedTuple):
     reset: int
 
 
+def shown(subject: str) -> str:
+    """A counter's subject as people see it and ask for it: the values of combined scopes joined by +."""
+    return subject.replace("\x1f", "+")
+
+
 class CounterFilter(NamedTuple):
     """Which counters; an empty string is any."""
 
     tenant: str = ""
     limit_id: str = ""
     subject: str = ""
+    """As shown. A user's id may have a + of its own: where two subjects look the same, both are meant."""
+
+    def matches(self, tenant: str, counter: str, subject: str) -> bool:
+        """Whether the counter is one of those; `counter` as in CounterInfo."""
+        return (
+            self.tenant in {"", tenant}
+            and (not self.limit_id or counter.startswith(f"{self.limit_id}:"))
+            and (not self.subject or shown(subject) == shown(self.subject))
+        )

@@ -13,11 +13,13 @@ _OUTLIER = 4.0
 class ModelEstimate:
     """One model's averages. They begin as what is usual for English text and chat."""
 
-    __slots__ = ("output_mean", "tokens_per_byte")
+    __slots__ = ("output_mean", "samples", "tokens_per_byte")
 
     def __init__(self) -> None:
         self.tokens_per_byte = 0.25
         self.output_mean = 256.0
+        self.samples = 0
+        """How many requests were learned from."""
 
     def input(self, body_bytes: int) -> int:
         """Input tokens of a request body."""
@@ -30,6 +32,8 @@ class ModelEstimate:
 
     def learn(self, body_bytes: int, input_tokens: int | None, output_tokens: int | None) -> None:
         """Take in what a model reported."""
+        if (body_bytes and input_tokens) or output_tokens:
+            self.samples += 1
         if body_bytes and input_tokens:
             self.tokens_per_byte = _moved(self.tokens_per_byte, input_tokens / body_bytes)
         if output_tokens:
@@ -51,6 +55,11 @@ class Estimates:
                 self._models.pop(next(iter(self._models)), None)
             estimate = self._models[model] = ModelEstimate()
         return estimate
+
+    def listed(self, after: str, at_most: int) -> list[tuple[str, ModelEstimate]]:
+        """The first of the models whose ids come after that one, by id. Any thread may ask."""
+        models = self._models.copy()  # in one step: another thread may add to it
+        return sorted((model, estimate) for model, estimate in models.items() if model > after)[:at_most]
 
 
 def _moved(average: float, sample: float) -> float:
