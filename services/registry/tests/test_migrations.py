@@ -6,11 +6,14 @@ import asyncio
 import time
 
 import pytest
+import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from maas_common.limits import SHADOW, Limit, Metric, Per
 from maas_common.sql import migrate, open_database
+from maas_common.windows import Window
 from maas_registry.adapters.sql_store import SqlCatalogueStore
 from maas_registry.adapters.tables import METADATA
 from maas_registry.app import MIGRATIONS
@@ -66,3 +69,41 @@ def test_a_new_database_begins_past_every_revision_that_an_older_one_has_reached
     begun = int(time.time())
     migrate(engine, MIGRATIONS)
     assert asyncio.run(SqlCatalogueStore(engine, history=10).revision()) >= begun
+
+
+PLAIN = {"id": "requests-1m", "metric": "requests", "amount": 5, "window": "1m", "per": "user"}
+ROW = {"name": "free", "display_name": "Free", "description": "", "level": 0, "groups": [], "created": 1, "updated": 1, "revision": 1}
+
+
+def test_limits_of_the_first_version_stay_as_they_were_on_the_way_up_and_down(engine):
+    migrate(engine, MIGRATIONS)
+    downgrade(engine, "0001")
+    tiers = sa.Table("tiers", sa.MetaData(), autoload_with=engine)
+    with engine.begin() as connection:
+        connection.execute(tiers.insert().values(**ROW, limits=[PLAIN]))
+    migrate(engine, MIGRATIONS)
+    tier = asyncio.run(SqlCatalogueStore(engine, history=10).read()).tiers["free"]
+    assert tier.limits == (Limit("requests-1m", Metric.REQUESTS, 5, Window.parse("1m")),)
+    assert not tier.is_strict
+    downgrade(engine, "0001")
+    with engine.connect() as connection:
+        assert connection.execute(sa.select(tiers.c.limits)).scalar_one() == [PLAIN]
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        Limit("new", Metric.COST, 5, Window.parse("1m")),
+        Limit("new", Metric.REQUESTS, 5, Window.parse("month")),
+        Limit("new", Metric.REQUESTS, 5, Window.parse("1m"), Per.parse("key")),
+        Limit("new", Metric.REQUESTS, 5, Window.parse("1m"), over=SHADOW),
+    ],
+)
+def test_what_the_first_version_has_no_limits_for_is_not_dropped_silently(engine, limit):
+    migrate(engine, MIGRATIONS)
+    store = SqlCatalogueStore(engine, history=10)
+    tier = Tier("free", "Free", "", 0, (), (limit,), created=1, updated=1, revision=1)
+    asyncio.run(store.write(lambda _catalogue, _revision: Change(tiers=(tier,))))
+    with pytest.raises(RuntimeError, match='tier "free": version 0001 has no limits like new'):
+        downgrade(engine, "0001")
+    assert asyncio.run(store.read()).tiers["free"].limits == (limit,)

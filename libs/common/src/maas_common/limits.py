@@ -138,9 +138,10 @@ class Limit:
     def __post_init__(self) -> None:
         if not 1 <= self.amount <= MAX_AMOUNT:
             raise ValueError(f"amount {self.amount}: want a whole number from 1 to {MAX_AMOUNT}")
-        held = isinstance(self.window, NoWindow)
-        if (self.metric is Metric.CONCURRENCY) != held:
-            raise ValueError(f'window "{self.window.text}": concurrency, and only it, has none: write "-"')
+        if self.metric is Metric.CONCURRENCY and not isinstance(self.window, NoWindow):
+            raise ValueError(f'window "{self.window.text}": concurrency has none; leave it out, or write "-"')
+        if isinstance(self.window, NoWindow) and self.metric is not Metric.CONCURRENCY:
+            raise ValueError(f'window "-": only concurrency has none; {self.metric} want one, like 1m, month or sliding 1h')
         if isinstance(self.window, SlidingLog) and self.amount > MAX_LOGGED:
             raise ValueError(f"amount {self.amount}: a sliding log holds at most {MAX_LOGGED}; for more use sliding")
         if isinstance(self.window, Gcra) and max(self.amount, self.window.burst or 0) * self.window.seconds * 1000 > MAX_GCRA:

@@ -8,26 +8,44 @@ from contextlib import ExitStack
 
 import pytest
 from maas_common.errors import NotFoundError, UnavailableError
-from maas_common.limits import MAX_AMOUNT, Limit, Metric, Per, Window
+from maas_common.limits import MAX_AMOUNT, PER_USER, Limit, Metric, OverLimit, Per
 from maas_common.sql import migrate, open_database
 from maas_common.testing.databases import postgres_database
+from maas_common.windows import Window
 from maas_registry.adapters.sql_store import SqlCatalogueStore
 from maas_registry.adapters.tables import LogRow, ModelRow, TierRow
 from maas_registry.app import MIGRATIONS
 from maas_registry.core.catalogue import Change, Kind
-from maas_registry.core.model import Audience, Model
+from maas_registry.core.model import Audience, Model, Pricing
 from maas_registry.core.tier import Tier
 from sqlalchemy import delete
 
 HISTORY = 3
+PRICES = {"a": Pricing(10**12, 0), "b": Pricing(150_000, 600_000, 0)}
 
 
 def a_tier(name: str, level: int, revision: int = 1) -> Tier:
     limits = (
-        Limit("requests-1m", Metric.REQUESTS, 5, Window.parse("1m"), Per.USER),
-        Limit("total-tokens-366d", Metric.TOTAL_TOKENS, MAX_AMOUNT, Window.parse("366d"), Per.USER),
+        Limit("requests-1m", Metric.REQUESTS, 5, Window.parse("1m")),
+        Limit(
+            "total-tokens-366d", Metric.TOTAL_TOKENS, MAX_AMOUNT, Window.parse("366d"), Per.parse("user+model"), OverLimit.parse("soft 20")
+        ),
+        Limit("budget", Metric.COST, 5, Window.parse("month from 31 in Europe/Berlin"), PER_USER, OverLimit.parse("shadow"), (50, 80, 100)),
+        Limit("steady", Metric.INPUT_TOKENS, 5, Window.parse("gcra 1m burst 20"), Per.parse("team")),
+        Limit("concurrency", Metric.CONCURRENCY, 5, Window.parse("-")),
     )
-    return Tier(name, f"{name} — Größe", "Für alle.\nWirklich.", level, ("b", "a"), limits, created=1, updated=2, revision=revision)
+    return Tier(
+        name,
+        f"{name} — Größe",
+        "Für alle.\nWirklich.",
+        level,
+        ("b", "a"),
+        limits,
+        created=1,
+        updated=2,
+        revision=revision,
+        is_strict=level > 0,
+    )
 
 
 def a_model(model_id: str, revision: int = 1, *tiers: str) -> Model:
@@ -43,6 +61,7 @@ def a_model(model_id: str, revision: int = 1, *tiers: str) -> Model:
         created=1,
         updated=2,
         revision=revision,
+        pricing=PRICES.get(model_id),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from maas_common.errors import AlreadyExistsError, ConflictError, InvalidArgumentError, NotFoundError
 from maas_registry.core.endpoint import Endpoint
-from maas_registry.core.model import Audience
+from maas_registry.core.model import Audience, Pricing
 from maas_registry.core.model_changes import ModelDraft, ModelPatch, create_model, delete_model, update_model
 
 HERE = Endpoint.parse("https://models.example.org/v1/")
@@ -99,6 +99,15 @@ def test_an_update_can_change_everything_but_the_id(standard):
 def test_emptied_texts_are_filled_in_as_for_a_new_model(standard):
     model = updated(standard, "for-all", display_name="", upstream_name="", owned_by="", description="")
     assert (model.display_name, model.upstream_name, model.owned_by, model.description) == ("for-all", "for-all", "maas", "")
+
+
+def test_a_price_stays_until_another_is_set_or_it_is_taken_away(catalogue, standard):
+    assert created(standard).pricing is None
+    priced = created(standard, pricing=Pricing(150_000, 600_000, 75_000))
+    assert priced.pricing == Pricing(150_000, 600_000, 75_000)
+    assert updated(catalogue(priced), "new", description="Cheap.").pricing == priced.pricing
+    assert updated(catalogue(priced), "new", pricing=Pricing(1, 0)).pricing == Pricing(1, 0)
+    assert updated(catalogue(priced), "new", is_free=True).pricing is None
 
 
 def test_a_list_of_tiers_outlives_a_time_without_audience(standard):

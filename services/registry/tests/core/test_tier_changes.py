@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from maas_common.errors import AlreadyExistsError, ConflictError, DomainError, FailedPreconditionError, InvalidArgumentError, NotFoundError
-from maas_common.limits import Limit, Metric, Per, Window
-from maas_registry.core.limits import LimitDraft
+from maas_common.limits import PER_USER, SHADOW, Limit, Metric, OverLimit, Per
+from maas_common.windows import Window
+from maas_registry.core.limits import LimitDraft, default_id
 from maas_registry.core.tier_changes import TierDraft, TierPatch, create_tier, delete_tier, models_withdrawn, slug, update_tier
 
-MINUTE = Window("1m", 60)
+MINUTE = Window.parse("1m")
 
 
 def created(catalogue, **fields):
@@ -81,14 +84,46 @@ def test_names_and_levels_are_unique(standard, fields, message, reason):
 def test_limits_are_named_after_metric_and_window_unless_they_have_an_id(standard):
     limits = (
         LimitDraft("requests", 5, "1m"),
-        LimitDraft("total_tokens", 9, "1d"),
-        LimitDraft("requests", 50, "1m", id="burst", per="user"),
+        LimitDraft("total_tokens", 9, "1d", over="soft 20", notify=(50, 100)),
+        LimitDraft("requests", 50, "1m", id="burst", per="user+model", over="shadow"),
+        LimitDraft("concurrency", 3),
     )
     assert created(standard, name="gold", level=3, limits=limits).limits == (
-        Limit("requests-1m", Metric.REQUESTS, 5, MINUTE, Per.USER),
-        Limit("total-tokens-1d", Metric.TOTAL_TOKENS, 9, Window("1d", 86400), Per.USER),
-        Limit("burst", Metric.REQUESTS, 50, MINUTE, Per.USER),
+        Limit("requests-1m", Metric.REQUESTS, 5, MINUTE),
+        Limit("total-tokens-1d", Metric.TOTAL_TOKENS, 9, Window.parse("1d"), PER_USER, OverLimit.parse("soft 20"), (50, 100)),
+        Limit("burst", Metric.REQUESTS, 50, MINUTE, Per.parse("user+model"), SHADOW),
+        Limit("concurrency", Metric.CONCURRENCY, 3, Window.parse("-")),
     )
+
+
+@pytest.mark.parametrize(
+    ("metric", "window", "limit_id"),
+    [
+        ("requests", "1m", "requests-1m"),
+        ("cost", "month", "cost-month"),
+        ("concurrency", "", "concurrency"),
+        ("concurrency", "-", "concurrency"),
+        ("total_tokens", "sliding 1m", "total-tokens-sliding-1m"),
+        ("requests", "sliding-log 30s", "requests-sliding-log-30s"),
+        ("requests", "gcra 1m", "requests-gcra-1m"),
+        ("requests", "gcra 1m burst 20", "requests-gcra-1m"),
+        ("cost", "week from sunday in America/New_York", "cost-week-from-sunday-in-america-new-york"),
+        ("cost", "day in Etc/GMT+5", "cost-day-in-etc-gmt-5"),
+        (
+            "output_tokens",
+            "week from wednesday in America/Argentina/ComodRivadavia",
+            "output-tokens-week-from-wednesday-in-america-argentina-comodriv",
+        ),
+        (
+            "output_tokens",
+            "week from thursday in America/Argentina/Rio_Gallegos",
+            "output-tokens-week-from-thursday-in-america-argentina-rio-galle",
+        ),
+    ],
+)
+def test_default_ids_are_made_of_what_an_id_may_have(metric, window, limit_id):
+    assert default_id(metric, window) == limit_id
+    assert re.fullmatch("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", limit_id)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +134,16 @@ def test_limits_are_named_after_metric_and_window_unless_they_have_an_id(standar
         ((LimitDraft("requests", 1, "1m"), LimitDraft("requests", 2, "1m")), "limits[1].id", '"requests-1m" is taken by limits[0]'),
         ((LimitDraft("requests", 1, "1m", id="a"), LimitDraft("requests", 1, "1h", id="a")), "limits[1].id", '"a" is taken by limits[0]'),
         ((LimitDraft("smiles", 1, "1m"),), "limits[0].metric", "smiles"),
+        ((LimitDraft("requests", 1, "day in Etc/GMT+5"), LimitDraft("requests", 1, "day in Etc/GMT-5")), "limits[1].id", "another id"),
+        ((LimitDraft("requests", 1, "1m"), LimitDraft("requests", 1)), "limits[1].window", 'window "-": only concurrency has none'),
+        ((LimitDraft("concurrency", 1, "1m"),), "limits[0].window", "concurrency has none; leave it out"),
+        ((LimitDraft("requests", 0, "1m"),), "limits[0].amount", "amount 0: want a whole number from 1"),
+        ((LimitDraft("requests", 10_001, "sliding-log 1m"),), "limits[0].amount", "a sliding log holds at most 10000"),
+        ((LimitDraft("requests", 10**12, "gcra 1d"),), "limits[0].amount", "counts exactly up to"),
+        ((LimitDraft("requests", 1, "1m", per="model+user"),), "limits[0].per", 'write it as "user+model"'),
+        ((LimitDraft("requests", 1, "1m", over="soft"),), "limits[0].over", "soft 20"),
+        ((LimitDraft("requests", 1, "1m", notify=(80, 50)),), "limits[0].notify", "notify 80/50: want percentages"),
+        ((LimitDraft("requests", 1, "sliding 1m", notify=(80,)),), "limits[0].notify", "want a fixed or calendar one"),
         ((LimitDraft("requests", 1, "1m", per="planet"),), "limits[0].per", "planet"),
     ],
 )
@@ -133,9 +178,18 @@ def test_an_update_changes_what_it_names_and_nothing_else(standard):
 
 def test_an_update_can_change_everything_but_the_name(standard):
     limits = (LimitDraft("requests", 5, "1m"),)
-    tier = updated(standard, "free", display_name="Open", description="For all.", level=9, groups=("all",), limits=limits)
+    tier = updated(standard, "free", display_name="Open", description="For all.", level=9, groups=("all",), limits=limits, is_strict=True)
     assert (tier.name, tier.display_name, tier.description, tier.level, tier.groups) == ("free", "Open", "For all.", 9, ("all",))
     assert [limit.id for limit in tier.limits] == ["requests-1m"]
+    assert tier.is_strict
+
+
+def test_a_tier_is_strict_only_while_it_is_said_to_be(catalogue, standard):
+    assert not created(standard, name="gold", level=3).is_strict
+    strict = created(standard, name="gold", level=3, is_strict=True)
+    assert strict.is_strict
+    assert updated(catalogue(strict), "gold", level=4).is_strict
+    assert not updated(catalogue(strict), "gold", is_strict=False).is_strict
 
 
 def test_an_update_can_empty_lists_and_texts(standard):

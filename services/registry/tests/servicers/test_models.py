@@ -57,6 +57,27 @@ def test_a_list_is_emptied_by_naming_it_in_the_mask(in_world):
     in_world(scenario)
 
 
+def test_a_price_is_kept_told_to_watchers_changed_and_taken_away(in_world):
+    async def scenario(world):
+        price = pb.Pricing(input=150_000, output=600_000, cached=0)
+        assert (await world.add_model("m", pricing=price)).pricing == price
+        assert (await world.model("m")).pricing == price
+
+        async def update(**fields):
+            return await world.models.UpdateModel(pb.UpdateModelRequest(id="m", **fields), metadata=world.admin)
+
+        assert (await update(description="Cheap.")).pricing == price
+        dearer = await update(pricing={"input": 1}, update_mask={"paths": ["pricing"]})
+        assert dearer.pricing == pb.Pricing(input=1)
+        assert not dearer.pricing.HasField("cached")
+        watch = await world.watch()
+        assert (await watch.take()).snapshot.models[0].pricing == dearer.pricing
+        await watch.call.done_writing()
+        assert not (await update(update_mask={"paths": ["pricing"]})).HasField("pricing")
+
+    in_world(scenario)
+
+
 REFUSALS = [
     ("CreateModel", pb.CreateModelRequest(id="m", url="http://x"), grpc.StatusCode.ALREADY_EXISTS, "is already registered", []),
     ("CreateModel", pb.CreateModelRequest(id="a/b", url="http://x"), INVALID, "id", ["id"]),
@@ -81,6 +102,14 @@ REFUSALS = [
         ["tiers[0]"],
     ),
     ("CreateModel", pb.CreateModelRequest(id="new", url="http://x", published_to="friends"), INVALID, "published_to", ["published_to"]),
+    (
+        "CreateModel",
+        pb.CreateModelRequest(id="new", url="http://x", pricing={"input": 10**12 + 1}),
+        INVALID,
+        "pricing.input",
+        ["pricing.input"],
+    ),
+    ("UpdateModel", pb.UpdateModelRequest(id="m", pricing={"cached": 10**12 + 1}), INVALID, "pricing.cached", ["pricing.cached"]),
     ("GetModel", pb.GetModelRequest(id="other"), grpc.StatusCode.NOT_FOUND, 'model "other" does not exist', []),
     ("UpdateModel", pb.UpdateModelRequest(id="m", url="http://127.0.0.1"), INVALID, "is a loopback address", ["url"]),
     ("UpdateModel", pb.UpdateModelRequest(id="m", update_mask={"paths": ["url"]}), INVALID, 'scheme is ""', ["url"]),

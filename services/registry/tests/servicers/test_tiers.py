@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grpc
 import pytest
+from google.protobuf.json_format import MessageToDict
 from maas.registry.v1 import tiers_pb2 as pb
 from maas_common.testing import WORKLOAD
 
@@ -35,6 +36,33 @@ def test_a_tier_is_created_read_changed_and_deleted(in_world):
         await world.add_tier("free", 7)
         assert list((await world.tiers.DeleteTier(pb.DeleteTierRequest(name="gold-plus"), metadata=world.admin)).affected_models) == []
         assert [tier.name for tier in (await world.tiers.ListTiers(pb.ListTiersRequest(), metadata=world.admin)).tiers] == ["free"]
+
+    in_world(scenario)
+
+
+def test_every_kind_of_limit_is_kept_as_it_was_asked_for(in_world):
+    async def scenario(world):
+        limits = [
+            {"metric": "cost", "amount": 50_000_000, "window": "month from 15 in Europe/Berlin", "per": "team", "notify": [50, 80, 100]},
+            {"metric": "total_tokens", "amount": 10_000, "window": "sliding 1m", "per": "user+model", "over": "soft 20"},
+            {"metric": "requests", "amount": 60, "window": "gcra 1m burst 20", "per": "key", "over": "shadow"},
+            {"metric": "concurrency", "amount": 4, "id": "at-once"},
+        ]
+        made = await world.add_tier("gold", 1, limits=limits, strict=True)
+        assert made.strict
+        assert [MessageToDict(limit, preserving_proto_field_name=True) for limit in made.limits] == [
+            limits[0] | {"id": "cost-month-from-15-in-europe-berlin", "amount": "50000000", "over": "hard"},
+            limits[1] | {"id": "total-tokens-sliding-1m", "amount": "10000"},
+            limits[2] | {"id": "requests-gcra-1m", "amount": "60"},
+            {"id": "at-once", "metric": "concurrency", "amount": "4", "window": "-", "per": "user", "over": "hard"},
+        ]
+        again = await world.tiers.UpdateTier(pb.UpdateTierRequest(name="gold", limits=made.limits), metadata=world.admin)
+        assert (again.limits, again.strict) == (made.limits, True)
+        lax = await world.tiers.UpdateTier(pb.UpdateTierRequest(name="gold", strict=False), metadata=world.admin)
+        assert (lax.limits, lax.strict) == (made.limits, False)
+        watch = await world.watch()
+        (tier,) = (await watch.take()).snapshot.tiers
+        assert tier.limits == made.limits
 
     in_world(scenario)
 
@@ -96,6 +124,41 @@ REFUSALS = [
         "longer than 366 days",
         ["limits[0].window"],
     ),
+    (
+        "UpdateTier",
+        pb.UpdateTierRequest(name="free", limits=[MINUTE, {"metric": "concurrency", "amount": 1, "window": "1m"}]),
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "concurrency has none",
+        ["limits[1].window"],
+    ),
+    (
+        "CreateTier",
+        pb.CreateTierRequest(name="gold", level=1, limits=[MINUTE | {"window": "sliding-log 1h", "amount": 10_001}]),
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "for more use sliding",
+        ["limits[0].amount"],
+    ),
+    (
+        "CreateTier",
+        pb.CreateTierRequest(name="gold", level=1, limits=[MINUTE | {"per": "usr"}]),
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "want one of key, user, team",
+        ["limits[0].per"],
+    ),
+    (
+        "CreateTier",
+        pb.CreateTierRequest(name="gold", level=1, limits=[MINUTE | {"over": "soft 101"}]),
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "want hard, shadow, or soft",
+        ["limits[0].over"],
+    ),
+    (
+        "CreateTier",
+        pb.CreateTierRequest(name="gold", level=1, limits=[MINUTE | {"notify": [100, 50]}]),
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "want percentages from 1 to 100, ascending",
+        ["limits[0].notify"],
+    ),
     ("GetTier", pb.GetTierRequest(name="gold"), grpc.StatusCode.NOT_FOUND, 'tier "gold" does not exist', []),
     ("UpdateTier", pb.UpdateTierRequest(name="gold"), grpc.StatusCode.NOT_FOUND, 'tier "gold" does not exist', []),
     ("UpdateTier", pb.UpdateTierRequest(name="free", etag="1"), grpc.StatusCode.ABORTED, "was changed meanwhile", []),
@@ -103,7 +166,7 @@ REFUSALS = [
         "UpdateTier",
         pb.UpdateTierRequest(name="free", update_mask={"paths": ["name"]}),
         grpc.StatusCode.INVALID_ARGUMENT,
-        '"name" is no field that can be changed; those are display_name, description, level, groups, limits',
+        '"name" is no field that can be changed; those are display_name, description, level, groups, limits, strict',
         ["update_mask"],
     ),
     ("DeleteTier", pb.DeleteTierRequest(name="free"), grpc.StatusCode.FAILED_PRECONDITION, "is the last one", []),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
-from maas_common.limits import Limit, Metric, Per, Window
+from maas_common.limits import Limit
 from maas_common.sql import revisions_table
-from sqlalchemy import JSON, BigInteger, Column, MetaData, String, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, MetaData, String, Text, false
 from sqlmodel import Field, SQLModel
 
-from maas_registry.core.model import Audience, Model
+from maas_registry.core.model import Audience, Model, Pricing
 from maas_registry.core.tier import Tier
 
 LOG = "catalogue"
@@ -34,6 +35,7 @@ class ModelRow(_Table, table=True):
     owned_by: str = Field(sa_column=Column(Text, nullable=False))
     published_to: str = Field(sa_column=Column(String(16), nullable=False))
     tiers: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    pricing: dict[str, Any] | None = Field(sa_column=Column(JSON(none_as_null=True)))
     created: int = Field(sa_column=Column(BigInteger, nullable=False))
     updated: int = Field(sa_column=Column(BigInteger, nullable=False))
     revision: int = Field(sa_column=Column(BigInteger, nullable=False))
@@ -50,6 +52,7 @@ class TierRow(_Table, table=True):
     level: int = Field(unique=True)
     groups: list[str] = Field(sa_column=Column(JSON, nullable=False))
     limits: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
+    strict: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=false()))
     created: int = Field(sa_column=Column(BigInteger, nullable=False))
     updated: int = Field(sa_column=Column(BigInteger, nullable=False))
     revision: int = Field(sa_column=Column(BigInteger, nullable=False))
@@ -76,6 +79,7 @@ def model_row(model: Model) -> ModelRow:
         owned_by=model.owned_by,
         published_to=model.published_to.value,
         tiers=list(model.tiers),
+        pricing=asdict(model.pricing) if model.pricing else None,
         created=model.created,
         updated=model.updated,
         revision=model.revision,
@@ -93,6 +97,7 @@ def model_of(row: ModelRow) -> Model:
         owned_by=row.owned_by,
         published_to=Audience(row.published_to),
         tiers=tuple(row.tiers),
+        pricing=Pricing(**row.pricing) if row.pricing else None,
         created=row.created,
         updated=row.updated,
         revision=row.revision,
@@ -107,10 +112,8 @@ def tier_row(tier: Tier) -> TierRow:
         description=tier.description,
         level=tier.level,
         groups=list(tier.groups),
-        limits=[
-            {"id": each.id, "metric": each.metric.value, "amount": each.amount, "window": each.window.text, "per": each.per.value}
-            for each in tier.limits
-        ],
+        limits=[_limit_json(each) for each in tier.limits],
+        strict=tier.is_strict,
         created=tier.created,
         updated=tier.updated,
         revision=tier.revision,
@@ -125,10 +128,21 @@ def tier_of(row: TierRow) -> Tier:
         description=row.description,
         level=row.level,
         groups=tuple(row.groups),
-        limits=tuple(
-            Limit(each["id"], Metric(each["metric"]), each["amount"], Window.parse(each["window"]), Per(each["per"])) for each in row.limits
-        ),
+        limits=tuple(Limit.parse(**each | {"notify": tuple(each["notify"])}) for each in row.limits),
+        is_strict=row.strict,
         created=row.created,
         updated=row.updated,
         revision=row.revision,
     )
+
+
+def _limit_json(limit: Limit) -> dict[str, Any]:
+    return {
+        "id": limit.id,
+        "metric": limit.metric.value,
+        "amount": limit.amount,
+        "window": limit.window.text,
+        "per": limit.per.text,
+        "over": limit.over.text,
+        "notify": list(limit.notify),
+    }

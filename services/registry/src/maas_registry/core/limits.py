@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from maas_common.errors import InvalidArgumentError
-from maas_common.limits import Limit, Metric, Per, Window
+from maas_common.limits import Limit
 
+_ID_LENGTH = 63
 _PLAN_ID_LENGTH = 128
 """Plans name a limit `tier/<tier>/<limit>` in at most this many characters."""
-
-_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True, slots=True)
 class LimitDraft:
-    """A limit as somebody asks for it; `id` and `per` may be empty."""
+    """A limit as somebody asks for it; what has a default may be left out."""
 
     metric: str
     amount: int
-    window: str
+    window: str = ""
     id: str = ""
     per: str = ""
+    over: str = ""
+    notify: tuple[int, ...] = ()
 
 
 def limits_of(tier: str, drafts: Sequence[LimitDraft]) -> tuple[Limit, ...]:
@@ -32,13 +33,7 @@ def limits_of(tier: str, drafts: Sequence[LimitDraft]) -> tuple[Limit, ...]:
     positions: dict[str, int] = {}
     for position, draft in enumerate(drafts):
         field = f"limits[{position}]"
-        limit = Limit(
-            id=draft.id or default_id(draft.metric, draft.window),
-            metric=_read(f"{field}.metric", Metric, draft.metric),
-            amount=draft.amount,
-            window=_read(f"{field}.window", Window.parse, draft.window),
-            per=_read(f"{field}.per", Per, draft.per or Per.USER.value),
-        )
+        limit = _limit(field, draft)
         if limit.id in positions:
             raise InvalidArgumentError.of(
                 f"{field}.id", f'"{limit.id}" is taken by limits[{positions[limit.id]}]; give one of them another id'
@@ -54,12 +49,22 @@ def limits_of(tier: str, drafts: Sequence[LimitDraft]) -> tuple[Limit, ...]:
 
 
 def default_id(metric: str, window: str) -> str:
-    """`requests-1m`, `total-tokens-1d`."""
-    return f"{metric.replace('_', '-')}-{window}"
+    """`requests-1m`, `cost-month-in-europe-berlin`, `concurrency`. A burst is an amount, so it is no part of the name."""
+    words = f"{metric} {window.partition(' burst ')[0]}".lower()
+    return re.sub(r"[^a-z0-9]+", "-", words)[:_ID_LENGTH].rstrip("-")
 
 
-def _read(field: str, parse: Callable[[str], _Read], text: str) -> _Read:
+def _limit(field: str, draft: LimitDraft) -> Limit:
     try:
-        return parse(text)
+        return Limit.parse(
+            id=draft.id or default_id(draft.metric, draft.window),
+            metric=draft.metric,
+            amount=draft.amount,
+            window=draft.window,
+            per=draft.per,
+            over=draft.over,
+            notify=draft.notify,
+        )
     except ValueError as error:
-        raise InvalidArgumentError.of(field, str(error)) from None
+        part, _, _ = str(error).replace(":", " ").partition(" ")
+        raise InvalidArgumentError.of(f"{field}.{part}", str(error)) from None

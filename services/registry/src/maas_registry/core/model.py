@@ -15,6 +15,16 @@ class Audience(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Pricing:
+    """Micro-dollars for a million tokens."""
+
+    input: int
+    output: int
+    cached: int | None = None
+    """Of input tokens that the model had cached; None: as other input."""
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """A model as it is kept. Times are Unix seconds."""
 
@@ -32,6 +42,8 @@ class Model:
     updated: int
     revision: int
     """The catalogue's revision of its last change."""
+    pricing: Pricing | None = None
+    """None: its tokens cost nothing."""
 
     @property
     def etag(self) -> str:

@@ -10,7 +10,7 @@ from maas_common.errors import AlreadyExistsError, InvalidArgumentError
 from maas_registry.core.catalogue import Catalogue, Change
 from maas_registry.core.endpoint import Endpoint
 from maas_registry.core.etag import check_etag
-from maas_registry.core.model import Audience, Model
+from maas_registry.core.model import Audience, Model, Pricing
 from maas_registry.core.text import check_line, check_texts
 
 DEFAULT_OWNER = "maas"
@@ -28,6 +28,7 @@ class ModelDraft:
     owned_by: str = ""
     published_to: str = ""
     tiers: tuple[str, ...] = ()
+    pricing: Pricing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,9 @@ class ModelPatch:
     owned_by: str | None = None
     published_to: str | None = None
     tiers: tuple[str, ...] | None = None
+    pricing: Pricing | None = None
+    is_free: bool = False
+    """Takes the pricing away."""
     etag: str = ""
 
 
@@ -60,6 +64,7 @@ def create_model(catalogue: Catalogue, draft: ModelDraft, *, revision: int, now:
         created=now,
         updated=now,
         revision=revision,
+        pricing=draft.pricing,
     )
     _check_audience(catalogue, model, named=draft.tiers)
     _check_texts(model)
@@ -84,6 +89,8 @@ def update_model(catalogue: Catalogue, model_id: str, patch: ModelPatch, *, revi
         model = replace(model, published_to=_audience(patch.published_to))
     if patch.tiers is not None:
         model = replace(model, tiers=patch.tiers)
+    if patch.pricing is not None or patch.is_free:
+        model = replace(model, pricing=patch.pricing)
     if (model.published_to, model.tiers) != (before.published_to, before.tiers):
         _check_audience(catalogue, model, named=patch.tiers if patch.published_to is not None else ())
     _check_texts(model)

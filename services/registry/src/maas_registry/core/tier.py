@@ -22,6 +22,8 @@ class Tier:
     updated: int
     revision: int
     """The catalogue's revision of its last change."""
+    is_strict: bool = False
+    """Whether no token limit may be overshot."""
 
     @property
     def etag(self) -> str:

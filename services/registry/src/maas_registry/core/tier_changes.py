@@ -29,6 +29,7 @@ class TierDraft:
     level: int = 0
     groups: tuple[str, ...] = ()
     limits: tuple[LimitDraft, ...] = ()
+    is_strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class TierPatch:
     level: int | None = None
     groups: tuple[str, ...] | None = None
     limits: tuple[LimitDraft, ...] | None = None
+    is_strict: bool | None = None
     etag: str = ""
 
 
@@ -62,6 +64,7 @@ def create_tier(catalogue: Catalogue, draft: TierDraft, *, revision: int, now: i
         created=now,
         updated=now,
         revision=revision,
+        is_strict=draft.is_strict,
     )
     return Change(tiers=(tier,))
 
@@ -83,6 +86,8 @@ def update_tier(catalogue: Catalogue, name: str, patch: TierPatch, *, revision: 
         tier = replace(tier, groups=patch.groups)
     if patch.limits is not None:
         tier = replace(tier, limits=limits_of(name, patch.limits))
+    if patch.is_strict is not None:
+        tier = replace(tier, is_strict=patch.is_strict)
     return Change(tiers=(replace(tier, updated=now, revision=revision),))
 
 

@@ -6,7 +6,7 @@ from maas.registry.v1 import models_pb2
 from maas_common.watch import Enforced
 
 from maas_registry.core.endpoint import Endpoint
-from maas_registry.core.model import Model
+from maas_registry.core.model import Model, Pricing
 from maas_registry.core.model_changes import ModelDraft, ModelPatch
 from maas_registry.core.route import RouteState, State
 from maas_registry.servicers.enforcement_messages import pack_enforcement
@@ -24,6 +24,7 @@ def unpack_draft(request: models_pb2.CreateModelRequest) -> ModelDraft:
         owned_by=request.owned_by,
         published_to=request.published_to,
         tiers=tuple(request.tiers),
+        pricing=_unpack_pricing(request.pricing) if request.HasField("pricing") else None,
     )
 
 
@@ -39,6 +40,8 @@ def unpack_patch(request: models_pb2.UpdateModelRequest) -> ModelPatch:
         owned_by=fields.given("owned_by", request.owned_by),
         published_to=fields.given("published_to", request.published_to),
         tiers=fields.given("tiers", tuple(request.tiers)),
+        pricing=_unpack_pricing(request.pricing) if request.HasField("pricing") else None,
+        is_free=fields.given("pricing", not request.HasField("pricing")) or False,
         etag=request.etag,
     )
 
@@ -59,6 +62,7 @@ def pack_model(model: Model, state: RouteState | None = None, enforced: Enforced
         created=model.created,
         updated=model.updated,
         etag=model.etag,
+        pricing=_pack_pricing(model.pricing) if model.pricing else None,
         enforcement=pack_enforcement(enforced) if enforced else None,
     )
 
@@ -73,3 +77,11 @@ def pack_available(model: Model, state: RouteState) -> models_pb2.AvailableModel
         ready=state.state is State.READY,
         display_name=model.display_name,
     )
+
+
+def _unpack_pricing(pricing: models_pb2.Pricing) -> Pricing:
+    return Pricing(pricing.input, pricing.output, pricing.cached if pricing.HasField("cached") else None)
+
+
+def _pack_pricing(pricing: Pricing) -> models_pb2.Pricing:
+    return models_pb2.Pricing(input=pricing.input, output=pricing.output, cached=pricing.cached)

@@ -23,6 +23,7 @@ def unpack_draft(request: tiers_pb2.CreateTierRequest) -> TierDraft:
         level=request.level,
         groups=tuple(request.groups),
         limits=tuple(map(_unpack_limit, request.limits)),
+        is_strict=request.strict,
     )
 
 
@@ -35,6 +36,7 @@ def unpack_patch(request: tiers_pb2.UpdateTierRequest) -> TierPatch:
         level=fields.given("level", request.level),
         groups=fields.given("groups", tuple(request.groups)),
         limits=fields.given("limits", tuple(map(_unpack_limit, request.limits))),
+        is_strict=fields.given("strict", request.strict),
         etag=request.etag,
     )
 
@@ -51,9 +53,18 @@ def pack_tier(tier: Tier, enforced: Enforced | None = None) -> tiers_pb2.Tier:
         created=tier.created,
         updated=tier.updated,
         etag=tier.etag,
+        strict=tier.is_strict,
         enforcement=pack_enforcement(enforced) if enforced else None,
     )
 
 
 def _unpack_limit(limit: limit_pb2.Limit) -> LimitDraft:
-    return LimitDraft(id=limit.id, metric=limit.metric, amount=limit.amount, window=limit.window, per=limit.per)
+    return LimitDraft(
+        id=limit.id,
+        metric=limit.metric,
+        amount=limit.amount,
+        window=limit.window,
+        per=limit.per,
+        over=limit.over,
+        notify=tuple(limit.notify),
+    )
