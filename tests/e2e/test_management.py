@@ -32,6 +32,9 @@ PATHS = [
     ("GET", "/v1/models"),
     ("POST", "/v1/explain"),
     ("POST", "/v1/limits/peek"),
+    ("GET", "/v1/limits/counters"),
+    ("POST", "/v1/limits/counters:reset"),
+    ("GET", "/v1/limits/estimates"),
 ]
 
 

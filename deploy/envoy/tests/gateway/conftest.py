@@ -24,6 +24,7 @@ from envoy.service.auth.v3 import external_auth_pb2, external_auth_pb2_grpc
 from envoy.service.discovery.v3 import ads_pb2_grpc, discovery_pb2
 from envoy.service.ratelimit.v3 import rls_pb2, rls_pb2_grpc
 from google.protobuf import json_format
+from maas.ratelimit.v1 import limits_pb2_grpc
 from maas.registry.v1 import models_pb2_grpc
 from maas_local.gateway import GatewayOptions, render
 from maas_local.settings import free_ports
@@ -75,7 +76,7 @@ class ModelHandler(BaseHTTPRequestHandler):
             super().handle()
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        body = self._chunked() if "transfer-encoding" in self.headers else self.rfile.read(int(self.headers.get("content-length", 0)))
         self.model.calls.put(Call(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body))
         self.send_response(self.model.status)
         for name, value in self.model.headers.items():
@@ -88,6 +89,13 @@ class ModelHandler(BaseHTTPRequestHandler):
             else:
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
         self.wfile.write(b"0\r\n\r\n")
+
+    def _chunked(self) -> bytes:
+        body = b""
+        while size := int(self.rfile.readline(), 16):
+            body += self.rfile.read(size + 2)[:size]
+        self.rfile.readline()
+        return body
 
     do_GET = do_POST  # noqa: N815 - the base class names it
 
@@ -265,6 +273,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     ads_pb2_grpc.add_AggregatedDiscoveryServiceServicer_to_server(servicer, server)
     models_pb2_grpc.add_ModelsServiceServicer_to_server(servicer, server)
     models_pb2_grpc.add_AvailableModelsServiceServicer_to_server(servicer, server)
+    limits_pb2_grpc.add_LimitsServiceServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     options = GatewayOptions(

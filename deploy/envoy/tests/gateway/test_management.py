@@ -5,6 +5,7 @@ from __future__ import annotations
 import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
+from maas.ratelimit.v1 import limits_pb2
 from maas.registry.v1 import models_pb2
 
 pytestmark = pytest.mark.envoy
@@ -29,6 +30,32 @@ def test_what_is_created_is_answered_201_and_the_caller_s_own_credential_is_what
     assert "x-http-code" not in answer.headers
     assert gateway.services.metadata["authorization"] == "Bearer jwt"
     assert "x-maas-workload" not in gateway.services.metadata
+
+
+def test_counters_are_listed_and_reset_and_estimates_are_listed(gateway):
+    subject = "https://issuer.example|ann+big"
+    asked = []
+
+    def answer(method, request, context):
+        asked.append(request)
+        if method == "ListCounters":
+            return limits_pb2.ListCountersResponse(counters=[limits_pb2.Counter(limit_id="tier/free/a", subject=subject, used=7, reset=60)])
+        if method == "ResetCounters":
+            return limits_pb2.ResetCountersResponse(counters=2)
+        return limits_pb2.ListEstimatesResponse(estimates=[limits_pb2.ModelEstimate(model="m", tokens_per_byte=0.25, samples=3)])
+
+    gateway.services.call = answer
+    door = gateway.management
+    listed = door.get("/v1/limits/counters", params={"limitId": "tier/free/a", "subject": subject, "pageSize": 5}).json()
+    assert (listed["counters"][0]["subject"], listed["counters"][0]["used"], listed["counters"][0]["reset"]) == (subject, "7", 60)
+    assert door.post("/v1/limits/counters:reset", json={"subject": subject, "reason": "paid"}).json() == {"counters": "2"}
+    estimates = door.get("/v1/limits/estimates", params={"pageToken": "t"}).json()
+    assert (estimates["estimates"][0]["tokensPerByte"], estimates["estimates"][0]["samples"]) == (0.25, "3")
+    assert asked == [
+        limits_pb2.ListCountersRequest(limit_id="tier/free/a", subject=subject, page_size=5),
+        limits_pb2.ResetCountersRequest(subject=subject, reason="paid"),
+        limits_pb2.ListEstimatesRequest(page_token="t"),
+    ]
 
 
 @pytest.mark.parametrize(
