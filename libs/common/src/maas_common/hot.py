@@ -6,9 +6,9 @@ import asyncio
 import hmac
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 import structlog
@@ -39,6 +39,23 @@ class HotMethod:
     undelivered: Callable[[bytes], None]
 
 
+@dataclass(frozen=True, slots=True)
+class BatchMethod:
+    """One unary method whose calls are answered together: all that have come while those before were answered.
+
+    `handle` gives an answer for each request, in order; an exception is the answer of that one alone. It runs on one thread, and if
+    it `waits` (for a network), that thread is not the event loop's. `undelivered` as above.
+    """
+
+    path: str
+    handle: Callable[[Sequence[bytes]], Sequence[bytes | Exception]]
+    undelivered: Callable[[bytes], None]
+    waits: bool = False
+
+
+AnyMethod: TypeAlias = HotMethod | BatchMethod
+
+
 def failure(error: Exception) -> tuple[grpc.StatusCode, str]:
     """What the caller is told of an error; the unexpected is logged and not shown."""
     if isinstance(error, DomainError):
@@ -47,7 +64,7 @@ def failure(error: Exception) -> tuple[grpc.StatusCode, str]:
     return grpc.StatusCode.INTERNAL, _INTERNAL
 
 
-def _undo(method: HotMethod, payload: bytes) -> None:
+def _undo(method: AnyMethod, payload: bytes) -> None:
     """Tell of a caller that left. What goes wrong in it is logged: it must not end the thread that answers everybody."""
     try:
         method.undelivered(payload)
@@ -55,7 +72,7 @@ def _undo(method: HotMethod, payload: bytes) -> None:
         log.exception("undoing an undelivered answer failed", method=method.path)
 
 
-def generic_handler(methods: Sequence[HotMethod], workload_secret: str) -> grpc.GenericRpcHandler[Any, Any]:
+def generic_handler(methods: Sequence[AnyMethod], workload_secret: str) -> grpc.GenericRpcHandler[Any, Any]:
     """The methods for a grpcio aio server (`engine: grpcio`), bytes in and out."""
     handlers = {m.path: grpc.unary_unary_rpc_method_handler(_grpcio_behavior(m, workload_secret.encode())) for m in methods}
 
@@ -66,22 +83,80 @@ def generic_handler(methods: Sequence[HotMethod], workload_secret: str) -> grpc.
     return Generic()
 
 
-def _grpcio_behavior(method: HotMethod, secret: bytes) -> Callable[[bytes, grpc.aio.ServicerContext[Any, Any]], Awaitable[bytes]]:
+class _Together:
+    """A batch method's calls on an event loop: one thread answers all that have come while it was busy."""
+
+    def __init__(self, method: BatchMethod) -> None:
+        self._method = method
+        self._waiting: list[tuple[bytes, asyncio.Future[bytes]]] = []
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hot-path")
+        self._is_busy = False
+
+    async def answer(self, payload: bytes) -> bytes:
+        if not self._method.waits:
+            return _unwrapped(_handled(self._method, [payload])[0])
+        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._waiting.append((payload, future))
+        if not self._is_busy:
+            self._begin()
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:  # what was begun is finished first: there is nothing to undo before
+            future.add_done_callback(lambda _: self._thread.submit(_undo, self._method, payload))
+            raise
+
+    def _begin(self) -> None:
+        calls, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
+        self._is_busy = bool(calls)
+        if calls:
+            loop = asyncio.get_running_loop()
+            work = loop.run_in_executor(self._thread, _handled, self._method, [payload for payload, _ in calls])
+            work.add_done_callback(lambda done: self._finish(calls, done.result()))
+
+    def _finish(self, calls: Sequence[tuple[bytes, asyncio.Future[bytes]]], answers: Sequence[bytes | Exception]) -> None:
+        self._begin()
+        for (_, future), answer in zip(calls, answers, strict=True):
+            if isinstance(answer, Exception):
+                future.set_exception(answer)
+                future.exception()  # the caller may be gone: then nobody else looks
+            else:
+                future.set_result(answer)
+
+
+def _handled(method: BatchMethod, payloads: Sequence[bytes]) -> Sequence[bytes | Exception]:
+    try:
+        return method.handle(payloads)
+    except Exception as error:  # noqa: BLE001 - the one place of this server
+        return [error] * len(payloads)
+
+
+def _unwrapped(answer: bytes | Exception) -> bytes:
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _grpcio_behavior(method: AnyMethod, secret: bytes) -> Callable[[bytes, grpc.aio.ServicerContext[Any, Any]], Awaitable[bytes]]:
+    answers: Callable[[bytes], bytes | Coroutine[Any, Any, bytes]]
+    answers = _Together(method).answer if isinstance(method, BatchMethod) else method.handle
+    undoes_itself = isinstance(method, BatchMethod) and method.waits
+
     async def behavior(payload: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
         shown = next((v for k, v in context.invocation_metadata() or () if k == WORKLOAD_HEADER), "")
         if not hmac.compare_digest(shown.encode() if isinstance(shown, str) else shown, secret):
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, _UNAUTHENTICATED)
         try:
-            answer = method.handle(payload)
+            answer = answers(payload)
             if not isinstance(answer, bytes):
                 answer = await answer
         except asyncio.CancelledError:
-            _undo(method, payload)
+            if not undoes_itself:
+                _undo(method, payload)
             raise
         except Exception as error:  # noqa: BLE001 - the one place of this server
             await context.abort(*failure(error))
         if context.cancelled():
-            _undo(method, payload)
+            await asyncio.to_thread(_undo, method, payload)
         return answer
 
     return behavior
@@ -90,17 +165,22 @@ def _grpcio_behavior(method: HotMethod, secret: bytes) -> Callable[[bytes, grpc.
 class NativeFront:
     """The public port of `engine: native`: hot methods in Rust and on one thread, all others passed to a socket behind."""
 
-    def __init__(self, address: str, methods: Sequence[HotMethod], workload_secret: str, fallback: str) -> None:
+    def __init__(self, address: str, methods: Sequence[AnyMethod], workload_secret: str, fallback: str) -> None:
         """Bind the port; RuntimeError with the address when it is taken."""
         self._methods = tuple(methods)
         self._secret = workload_secret.encode()
         self._pending: dict[int, Future[bytes]] = {}
         self._loop = asyncio.get_running_loop()
         try:
-            # call_details: without it the front tells nothing of calls that were cancelled. One thread for HTTP/2 keeps up with
-            # the one that answers; a second would only be woken for every other call.
+            # call_details: without it the front tells nothing of calls that were cancelled while they wait on the loop; it costs
+            # those that don't. One thread for HTTP/2 keeps up with the one that answers; a second would only be woken for every
+            # other call.
             self._front = NativeGrpcFront(
-                address, [(m.path, False) for m in methods], io_threads=1, client_key_metadata=WORKLOAD_HEADER, call_details=True
+                address,
+                [(m.path, False) for m in methods],
+                io_threads=1,
+                client_key_metadata=WORKLOAD_HEADER,
+                call_details=any(isinstance(m, HotMethod) for m in methods),
             )
         except OSError as error:
             raise RuntimeError(f"{address} can't be bound: {error}") from error
@@ -129,17 +209,29 @@ class NativeFront:
 
     def _serve(self) -> None:
         while (events := self._front.recv_batch(_BATCH)) is not None:
+            together: dict[str, tuple[BatchMethod, list[tuple[int, bytes]]]] = {}
             for kind, call_id, method_id, payload, shown in events:
                 if kind != EVENT_CALL:
                     self._cancel(call_id)
-                elif payload is not None:
-                    self._call(call_id, self._methods[method_id], payload, shown)
+                elif payload is None:
+                    continue
+                elif not hmac.compare_digest(shown.encode() if isinstance(shown, str) else shown or b"", self._secret):
+                    self._front.fail(call_id, grpc.StatusCode.UNAUTHENTICATED.value[0], _UNAUTHENTICATED)
+                elif isinstance(method := self._methods[method_id], BatchMethod):
+                    together.setdefault(method.path, (method, []))[1].append((call_id, payload))
+                else:
+                    self._call(call_id, method, payload)
+            for method, calls in together.values():
+                self._call_together(method, calls)
 
-    def _call(self, call_id: int, method: HotMethod, payload: bytes, shown: bytes | str | None) -> None:
-        presented = shown.encode() if isinstance(shown, str) else shown or b""
-        if not hmac.compare_digest(presented, self._secret):
-            self._front.fail(call_id, grpc.StatusCode.UNAUTHENTICATED.value[0], _UNAUTHENTICATED)
-            return
+    def _call_together(self, method: BatchMethod, calls: Sequence[tuple[int, bytes]]) -> None:
+        for (call_id, payload), answer in zip(calls, _handled(method, [payload for _, payload in calls]), strict=True):
+            if isinstance(answer, bytes):
+                self._respond(call_id, method, payload, answer)
+            else:
+                self._fail(call_id, answer)
+
+    def _call(self, call_id: int, method: HotMethod, payload: bytes) -> None:
         try:
             answer = method.handle(payload)
         except Exception as error:  # noqa: BLE001 - the one place of this server
@@ -161,7 +253,7 @@ class NativeFront:
         else:
             self._respond(call_id, method, payload, done.result())
 
-    def _respond(self, call_id: int, method: HotMethod, payload: bytes, answer: bytes) -> None:
+    def _respond(self, call_id: int, method: AnyMethod, payload: bytes, answer: bytes) -> None:
         if not self._front.respond(call_id, answer):
             _undo(method, payload)
 

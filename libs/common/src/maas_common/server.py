@@ -24,7 +24,7 @@ from maas_common.auth.interceptor import GateInterceptor, Gatekeeper
 from maas_common.auth.jwt import TokenVerifier
 from maas_common.auth.principal import Access
 from maas_common.clock import Clock, SystemClock
-from maas_common.hot import HotMethod, NativeFront, generic_handler
+from maas_common.hot import AnyMethod, NativeFront, generic_handler
 from maas_common.logs import configure_logging
 from maas_common.readiness import Readiness
 from maas_common.settings import ServiceSettings
@@ -54,7 +54,7 @@ class Service:
     """Who may call what: see Gatekeeper. Hot methods always want the workload credential."""
     register: Callable[[grpc.aio.Server], None]
     """Adds the servicers."""
-    hot: Sequence[HotMethod] = ()
+    hot: Sequence[AnyMethod] = ()
     engine: Engine = "grpcio"
     background: Sequence[Callable[[], Awaitable[None]]] = ()
     """Run until the service stops; one that ends or fails by itself ends the service."""
