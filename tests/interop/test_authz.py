@@ -94,7 +94,9 @@ async def seeded(engine: str, people: Issuer, folder) -> AsyncIterator[Seeded]:
         await models_pb2_grpc.ModelsServiceStub(registry).CreateModel(model, metadata=people.admin())
         made = await api_keys_pb2_grpc.ApiKeysServiceStub(keys).CreateApiKey(key, metadata=people.bearer("alice"))
         settings = AuthzSettings(**usual, pepper_file=pepper, engine=engine)
-        port = await stack.enter_async_context(running(maas_authz.app.build(settings, keys=keys, registry=registry)))
+        ratelimit = await stack.enter_async_context(connect("127.0.0.1:9"))  # not asked for decisions
+        authz = maas_authz.app.build(settings, keys=keys, registry=registry, ratelimit=ratelimit)
+        port = await stack.enter_async_context(running(authz))
         yield Seeded(port, made.key, made.id, f"{people.url}|alice")
 
 

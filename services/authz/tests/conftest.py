@@ -1,4 +1,4 @@
-"""A running authz between two peers that do as they are told: what a real one does only when things go wrong."""
+"""A running authz between peers that do as they are told: what a real one does only when things go wrong."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from envoy.service.auth.v3 import external_auth_pb2
 from hypothesis import settings
 from maas.authz.v1 import authz_pb2_grpc
 from maas.keys.v1 import lookup_pb2, lookup_pb2_grpc
+from maas.ratelimit.v1 import limits_pb2, limits_pb2_grpc
 from maas.registry.v1 import catalog_pb2, catalog_pb2_grpc, models_pb2, tiers_pb2
 from maas_authz.adapters.watching import connect
 from maas_authz.app import build
 from maas_authz.settings import AuthzSettings
 from maas_common.apikey import Minted, Peppers, mint
+from maas_common.plan import parse_plan
 from maas_common.server import serve
 from maas_common.testing import WORKLOAD, WORKLOAD_SECRET, FakeClock, Issuer, issuer
 
@@ -136,6 +138,39 @@ class ScriptedRegistry(catalog_pb2_grpc.CatalogServiceServicer):
             yield message
 
 
+class ScriptedRatelimit(limits_pb2_grpc.LimitsServiceServicer):
+    """Says of every limit that three were used and one is in flight, unless it is to abort with `failure`."""
+
+    def __init__(self) -> None:
+        self.asked: list[limits_pb2.PeekRequest] = []
+        self.failure: grpc.StatusCode | None = None
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def Peek(self, request, context):
+        assert ("x-maas-workload", WORKLOAD_SECRET) in [tuple(pair) for pair in context.invocation_metadata()]
+        self.asked.append(request)
+        await self.gate.wait()
+        if self.failure:
+            await context.abort(self.failure, "told to fail")
+        states = [
+            limits_pb2.LimitState(
+                id=limit.id,
+                metric=limit.metric,
+                window=limit.window.text,
+                amount=limit.amount,
+                used=3,
+                reserved=1,
+                remaining=limit.amount - 4,
+                reset=1_800_000_060,
+                per=limit.per.text,
+                over=limit.over.text,
+            )
+            for limit in parse_plan(request.plan).limits
+        ]
+        return limits_pb2.PeekResponse(limits=states)
+
+
 def minute(metric: str, amount: int) -> dict:
     return {"id": f"{metric.replace('_', '-')}-1m", "metric": metric, "amount": amount, "window": "1m", "per": "user"}
 
@@ -146,24 +181,42 @@ SNAPSHOT = catalog_pb2.CatalogSnapshot(
             name="free", level=0, groups=["system:authenticated"], limits=[minute("requests", 10), minute("total_tokens", 2000)]
         ),
         tiers_pb2.Tier(name="premium", level=1, groups=["premium-users"], limits=[minute("requests", 60)]),
+        tiers_pb2.Tier(
+            name="metered",
+            level=2,
+            groups=["metered-users"],
+            limits=[
+                {"id": "spend", "metric": "cost", "amount": 5_000_000, "window": "month in Europe/Berlin", "notify": [50, 100]},
+                {"id": "model-spend", "metric": "cost", "amount": 1_000_000, "window": "month in Europe/Berlin", "per": "user+model"},
+                {"id": "at-once", "metric": "concurrency", "amount": 4, "per": "key", "over": "shadow"},
+            ],
+            strict=True,
+        ),
     ],
     models=[
         models_pb2.Model(id="small", url="http://127.0.0.1:8090/v1", upstream_name="Small-135M", published_to="all"),
-        models_pb2.Model(id="pro", url="https://models.example.org/openai/v1/", published_to="tiers", tiers=["premium"]),
+        models_pb2.Model(
+            id="pro",
+            url="https://models.example.org/openai/v1/",
+            published_to="tiers",
+            tiers=["premium", "metered"],
+            pricing={"input": 150_000, "output": 600_000},
+        ),
         models_pb2.Model(id="draft", url="http://127.0.0.1:8090/v1", published_to="nobody"),
     ],
 )
 
 
 class Peers:
-    """Scripted keys and registry behind ports of their own. Only those in `greeted_by` greet a new stream."""
+    """Scripted keys, registry and ratelimit behind ports of their own. Only those in `greeted_by` greet a new stream."""
 
     def __init__(self, greeted_by: tuple[str, ...]) -> None:
         self.keys = ScriptedKeys()
         self.registry = ScriptedRegistry(SNAPSHOT)
+        self.ratelimit = ScriptedRatelimit()
         for name in {"keys", "registry"} - set(greeted_by):
             getattr(self, name).feed.on_start = []
-        self.ports = {"keys": 0, "registry": 0}
+        self.ports = {"keys": 0, "registry": 0, "ratelimit": 0}
         self._servers: dict[str, grpc.aio.Server] = {}
 
     def address(self, name: str) -> str:
@@ -173,8 +226,10 @@ class Peers:
         server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
         if name == "keys":
             lookup_pb2_grpc.add_KeyLookupServiceServicer_to_server(self.keys, server)
-        else:
+        elif name == "registry":
             catalog_pb2_grpc.add_CatalogServiceServicer_to_server(self.registry, server)
+        else:
+            limits_pb2_grpc.add_LimitsServiceServicer_to_server(self.ratelimit, server)
         self.ports[name] = server.add_insecure_port(self.address(name))
         await server.start()
         self._servers[name] = server
@@ -190,6 +245,7 @@ class World:
         self.peers = peers
         self.keys = peers.keys
         self.registry = peers.registry
+        self.ratelimit = peers.ratelimit
         self.clock = clock
         self.people = people
         self.service = None
@@ -263,16 +319,17 @@ async def world_of(
     async with AsyncExitStack() as stack:
         peers = await stack.enter_async_context(peers_of(greeted_by=greeted_by))
         world = World(peers, FakeClock(time.time()), people)
-        of_keys, of_registry = [await stack.enter_async_context(connect(peers.address(name))) for name in ("keys", "registry")]
+        channels = {name: await stack.enter_async_context(connect(peers.address(name))) for name in peers.ports}
         usual = {"port": 0, "metrics_port": 0, "workload_secret_file": secret, "pepper_file": pepper, "oidc_issuer": people.url}
         chosen = AuthzSettings(**usual | {"engine": engine} | given)
-        world.service = build(chosen, keys=of_keys, registry=of_registry, clock=world.clock)
+        world.service = build(chosen, **channels, clock=world.clock)
         running = await stack.enter_async_context(serve(world.service))
         following = [asyncio.ensure_future(each()) for each in world.service.background]
         stack.callback(lambda: [task.cancel() for task in following])
         world.following = following
         world.channel = await stack.enter_async_context(grpc.aio.insecure_channel(f"127.0.0.1:{running.port}"))
-        world.explain = authz_pb2_grpc.AuthzServiceStub(world.channel).Explain
+        stub = authz_pb2_grpc.AuthzServiceStub(world.channel)
+        world.explain, world.get_quota = stub.Explain, stub.GetQuota
         if ready:
             async with asyncio.timeout(PATIENCE_S):
                 await world.service.readiness.wait()

@@ -22,7 +22,7 @@ bodies = st.builds(Body, model=st.none() | words, size=st.just("12"), max_out=st
 @example("u" * 20_000, "p" * 20_000, "n", "", Body(None, "12", "7", add_usage=False))
 def test_an_admission_reads_as_it_was_meant(user, plan, name, query, body):
     upstream = Upstream("h:1", "/v1")
-    model = Model("m", name, upstream, is_published=True, tiers=None)
+    model = Model("m", name, upstream, is_published=True, tiers=None, price="1/2/3")
     tier = Tier("t", 1, ("g",), (), plan)
     target = Inference(Endpoint("/completions"), None, query)
     admitted = Admitted(Caller("default", user, ("g",), "k"), tier, "g", plan, model, upstream, target, body)
@@ -31,7 +31,7 @@ def test_an_admission_reads_as_it_was_meant(user, plan, name, query, body):
         told = {name: value.string_value for name, value in response.dynamic_metadata.fields.items()}
         assert len(told.pop("rid")) == 32
         expected = {"decided": "1", "tenant": "default", "key": "k", "user": user, "team": "-", "tier": "t", "group": "g"}
-        expected |= {"model": "m", "plan": plan, "price": "-", "bytes": "12", "max_out": "7"}
+        expected |= {"model": "m", "plan": plan, "price": "1/2/3", "bytes": "12", "max_out": "7"}
         expected |= {"set_model": name} if body.model not in {None, name} else {}
         expected |= {"add_usage": "1"} if body.add_usage else {}
         assert told == expected

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from maas_authz.core.catalogue import Catalogue, Model, Tier, Upstream
-from maas_common.limits import Limit, Metric, Window
+from maas_common.limits import Limit, Metric
 from maas_common.plan import PlanError, parse_plan
+from maas_common.windows import Window
 
 
 def model(model_id: str) -> Model:
@@ -58,12 +59,17 @@ def test_an_address_that_cannot_be_used_is_refused_without_repeating_it(url):
 def test_a_tiers_plan_names_the_tier_and_has_one_order():
     compiled = Tier.compile("gold", 1, ["g"], [limit("b"), limit("a")])
     assert compiled.plan == "1;tier/gold/a:requests:5:1m:user;tier/gold/b:requests:5:1m:user"
-    assert compiled.limits == parse_plan(compiled.plan)
+    assert compiled.limits == parse_plan(compiled.plan).limits
     assert Tier.compile("gold", 1, ["g"], [limit("a"), limit("b")]).plan == compiled.plan
 
 
 def test_a_tier_without_limits_has_a_plan_without_limits():
-    assert parse_plan(tier("gold", 1).plan or "") == ()
+    assert parse_plan(tier("gold", 1).plan or "") == ((), False)
+
+
+def test_a_strict_tiers_plan_says_so():
+    compiled = Tier.compile("gold", 1, ["g"], [limit("a")], is_strict=True)
+    assert parse_plan(compiled.plan or "") == (compiled.limits, True)
 
 
 def test_limits_that_make_no_plan_are_refused():

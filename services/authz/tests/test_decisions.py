@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
-from maas_authz.core.catalogue import Catalogue, Model, Tier, Upstream
+from maas_authz.core.catalogue import NO_PRICE, Catalogue, Model, Tier, Upstream
 from maas_authz.core.decision import Admitted, Listed, Request
 from maas_authz.core.explanation import explain_key
 from maas_authz.core.keys import Caller, KeyRecord
 from maas_authz.core.refusals import Refusal
-from maas_common.limits import Limit, Metric, Window
+from maas_common.limits import Limit
 
 NOW = 1_800_000_000.0
 FILES = sorted((Path(__file__).parent / "decisions").glob("*.yaml"))
 DOCUMENTS = [yaml.safe_load(file.read_text()) for file in FILES]
+LIMIT = re.compile(r"(\d+) (\w+) per (.+?)(?: for each ([a-z+]+))?(?:, (shadow|soft \d+))?")
 CASES = [pytest.param(document["catalogue"], case, id=case["name"]) for document in DOCUMENTS for case in document["cases"]]
 
 
 def limit(text: str) -> Limit:
-    amount, metric, _per, window = text.split()
-    return Limit(f"{metric.replace('_', '-')}-{window}", Metric(metric), int(amount), Window.parse(window))
+    match = LIMIT.fullmatch(text)
+    assert match, text
+    amount, metric, window, per, over = match.groups(default="")
+    limit_id = re.sub("[^a-z0-9]+", "-", f"{metric}-{window}".lower()).strip("-")
+    return Limit.parse(id=limit_id, metric=metric, amount=int(amount), window=window, per=per, over=over)
 
 
 def upstream(url: str) -> Upstream | None:
@@ -36,10 +41,13 @@ def catalogue(given: dict) -> Catalogue:
     for model in given["models"]:
         to = model["published to"]
         tiers = frozenset(to) if isinstance(to, list) else None
-        models.append(Model(model["id"], model.get("upstream", model["id"]), upstream(model["url"]), to != "nobody", tiers))
-    return Catalogue.compile(
-        models, [Tier.compile(tier["name"], tier["level"], tier["groups"], map(limit, tier["limits"])) for tier in given["tiers"]]
-    )
+        name, price = model.get("upstream", model["id"]), model.get("price", NO_PRICE)
+        models.append(Model(model["id"], name, upstream(model["url"]), to != "nobody", tiers, price))
+    return Catalogue.compile(models, map(tier_of, given["tiers"]))
+
+
+def tier_of(given: dict) -> Tier:
+    return Tier.compile(given["name"], given["level"], given["groups"], map(limit, given["limits"]), is_strict=given.get("strict", False))
 
 
 def record(who: dict) -> KeyRecord:
@@ -67,6 +75,8 @@ def outcome(decision: Admitted | Listed | Refusal) -> dict:
             "set_model": decision.set_model,
             "max_out": decision.body.max_out,
             "add_usage": decision.body.add_usage,
+            "plan": decision.plan,
+            "price": decision.model.price,
             "limits": [f"{each.amount} {each.metric} per {each.window.text}" for each in decision.tier.limits],
         }
     return got

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import grpc
+import pytest
 from maas.common.v1 import limit_pb2
 from maas.registry.v1 import catalog_pb2, models_pb2, tiers_pb2
 from maas_common.apikey import mint
@@ -272,6 +273,47 @@ def test_what_cannot_be_applied_of_the_catalogue_is_refused_and_the_rest_works(i
         assert await world.status(world.mint().text, model="odd") == 503
         assert await world.status(world.mint(groups=("strange",)).text) == 503
         assert await world.status(world.mint().text) == 200
+
+    in_world(scenario)
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        {"metric": "wishes", "window": "1m"},
+        {"metric": "requests", "window": "often"},
+        {"metric": "requests", "window": "1m", "per": "somebody"},
+        {"metric": "requests", "window": "1m", "over": "soft"},
+        {"metric": "requests", "window": "sliding 1m", "notify": [50]},
+        {"metric": "requests"},
+    ],
+)
+def test_a_tier_with_a_limit_that_cannot_be_read_lets_nobody_through(in_world, limit):
+    async def scenario(world):
+        key = world.mint(groups=("strange",))
+        strange = tiers_pb2.Tier(name="strange", level=9, groups=["strange"], limits=[{"id": "x", "amount": 3} | limit])
+        world.registry.feed.say(2, change={"tiers": [strange]})
+        await world.registry.feed.applied(2)
+        assert await world.status(key.text) == 503
+
+    in_world(scenario)
+
+
+def test_limits_prices_and_strictness_reach_the_rate_limiter(in_world):
+    async def scenario(world):
+        key = world.mint(groups=("metered-users",))
+        told = (await world.ask(key.text, model="pro")).dynamic_metadata
+        assert told["price"] == "150000/600000/150000"
+        assert told["plan"] == (
+            "1 strict;tier/metered/at-once:concurrency:4:-:key:shadow;"
+            "tier/metered/model-spend:cost:1000000:month in Europe/Berlin:user+model;"
+            "tier/metered/spend:cost:5000000:month in Europe/Berlin:user:hard:50/100"
+        )
+        assert (await world.ask(key.text, model="small")).dynamic_metadata["price"] == "-"
+        cached = models_pb2.Model(id="pro", url="http://h/v1", published_to="all", pricing={"input": 9, "output": 7, "cached": 0})
+        world.registry.feed.say(2, change={"models": [cached]})
+        await world.registry.feed.applied(2)
+        assert (await world.ask(key.text, model="pro")).dynamic_metadata["price"] == "9/7/0"
 
     in_world(scenario)
 

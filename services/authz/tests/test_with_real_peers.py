@@ -96,7 +96,10 @@ def in_suite(engine, people, tmp_path):
                     await stack.enter_async_context(connect(f"127.0.0.1:{await stack.enter_async_context(running(service))}"))
                     for service in (keys, registry)
                 ]
-                authz = build(AuthzSettings(**usual, pepper_file=pepper, engine=engine), keys=to_keys, registry=to_registry)
+                to_ratelimit = await stack.enter_async_context(connect("127.0.0.1:9"))  # not asked for decisions
+                authz = build(
+                    AuthzSettings(**usual, pepper_file=pepper, engine=engine), keys=to_keys, registry=to_registry, ratelimit=to_ratelimit
+                )
                 port = await stack.enter_async_context(running(authz))
                 to_authz = await stack.enter_async_context(grpc.aio.insecure_channel(f"127.0.0.1:{port}"))
                 suite = Suite(people)

@@ -83,6 +83,7 @@ def service_environment(name: str, settings: LocalSettings, state: StateFolder, 
             "PEPPER_FILE": str(secrets.pepper),
             "KEYS_ADDRESS": settings.grpc_address("keys"),
             "REGISTRY_ADDRESS": settings.grpc_address("registry"),
+            "RATELIMIT_ADDRESS": settings.grpc_address("ratelimit"),
         },
         "ratelimit": {"STATE_DIR": str(state.root / "ratelimit")},
     }

@@ -13,6 +13,7 @@ from maas_common.readiness import Readiness
 from maas_common.server import Service, run
 
 from maas_authz.adapters.catalogue_watch import CatalogueMirror, catalogue_watch
+from maas_authz.adapters.counters import GrpcCounters
 from maas_authz.adapters.key_cache import KeyCache
 from maas_authz.adapters.key_directory import KeyDirectory
 from maas_authz.adapters.key_lookup import GrpcKeyLookup
@@ -21,23 +22,35 @@ from maas_authz.adapters.watching import connect, follow
 from maas_authz.core.budget import TokenBucket
 from maas_authz.core.confirmation import Confirmation
 from maas_authz.metrics import show_watch
+from maas_authz.servicers.authz import AuthzServicer
 from maas_authz.servicers.check import Check
-from maas_authz.servicers.explain import AuthzServicer
 from maas_authz.settings import AuthzSettings
 
 NAME = "authz"
 _MAX_HOST = 64
 """Of a host's name in a watcher's name, which is 128 characters at most."""
+_PEEK_TIMEOUT_S = 2.0
 
 
 def main() -> None:
     """Run authz until told to stop."""
     settings = AuthzSettings.load("maas-authz", "Answers Envoy's ext_authz: who is calling, may they, and which limits apply.")
-    run(NAME, settings, lambda: build(settings, keys=connect(settings.keys_address), registry=connect(settings.registry_address)))
+
+    def start() -> Service:
+        return build(
+            settings,
+            keys=connect(settings.keys_address),
+            registry=connect(settings.registry_address),
+            ratelimit=connect(settings.ratelimit_address),
+        )
+
+    run(NAME, settings, start)
 
 
-def build(settings: AuthzSettings, *, keys: grpc.aio.Channel, registry: grpc.aio.Channel, clock: Clock | None = None) -> Service:
-    """The service, deciding by what it follows over the two channels."""
+def build(
+    settings: AuthzSettings, *, keys: grpc.aio.Channel, registry: grpc.aio.Channel, ratelimit: grpc.aio.Channel, clock: Clock | None = None
+) -> Service:
+    """The service, deciding by what it follows of keys and registry; ratelimit is asked for quotas only."""
     clock = clock or SystemClock()
     secret = settings.workload_secret().get_secret_value()
     # The same after a restart: a change waits for the process that crashed until its successor is there.
@@ -80,13 +93,13 @@ def build(settings: AuthzSettings, *, keys: grpc.aio.Channel, registry: grpc.aio
             applied=partial(readiness.set, "catalogue", met=True),
         ),
     )
-    explain = AuthzServicer(directory, mirror, clock)
+    authz = AuthzServicer(directory, mirror, GrpcCounters(ratelimit, workload_secret=secret, timeout_s=_PEEK_TIMEOUT_S), clock)
     return Service(
         name=NAME,
         settings=settings,
         readiness=readiness,
-        access={"maas.authz.v1.AuthzService/Explain": Access.USER},
-        register=partial(authz_pb2_grpc.add_AuthzServiceServicer_to_server, explain),
+        access={f"maas.authz.v1.AuthzService/{method}": Access.USER for method in ("Explain", "GetQuota")},
+        register=partial(authz_pb2_grpc.add_AuthzServiceServicer_to_server, authz),
         hot=[Check(directory, mirror, log_decisions=settings.log_level == "debug").hot_method()],
         engine=settings.engine,
         background=[partial(follow, watch, secret) for watch in watches],

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from maas.ratelimit.v1 import limits_pb2
+
 from maas_authz.core.catalogue import Catalogue
 from maas_authz.core.keys import KeyRecord
+from maas_authz.core.quota import Quota
 from maas_authz.core.refusals import Refusal
 
 
@@ -47,4 +51,12 @@ class Catalogues(Protocol):
 
     def current(self) -> Catalogue | None:
         """The newest one; None when there is none that can be relied on."""
+        ...
+
+
+class Counters(Protocol):
+    """The service that counts."""
+
+    async def peek(self, quota: Quota) -> Sequence[limits_pb2.LimitState]:
+        """How the quota's limits stand, in the words that people are told them in; UnavailableError when it can't be had in time."""
         ...

@@ -22,6 +22,9 @@ class AuthzSettings(ServiceSettings):
 
     keys_address: str = Field("127.0.0.1:50054", description="host:port of the keys service.")
     registry_address: str = Field("127.0.0.1:50053", description="host:port of the registry service.")
+    ratelimit_address: str = Field(
+        "127.0.0.1:50052", description="host:port of the ratelimit service, asked when people read their quota; decisions don't need it."
+    )
     stale_after_s: float = Field(
         300.0, description="How long what is known stays valid after keys or registry last confirmed it; then requests get 503.", gt=0
     )

@@ -9,14 +9,13 @@ from collections.abc import Callable
 
 import grpc
 import structlog
-from maas.common.v1 import limit_pb2
 from maas.registry.v1 import catalog_pb2, catalog_pb2_grpc, models_pb2, tiers_pb2
 from maas_common.clock import Clock
-from maas_common.limits import Limit, Metric, Per, Window
+from maas_common.limit_messages import read_limit
 
 from maas_authz import metrics
 from maas_authz.adapters.watching import OutOfStepError, Watch
-from maas_authz.core.catalogue import Catalogue, Model, Tier, Upstream
+from maas_authz.core.catalogue import NO_PRICE, Catalogue, Model, Tier, Upstream
 from maas_authz.core.confirmation import Confirmation
 
 log = structlog.get_logger(__name__)
@@ -93,16 +92,18 @@ def _model(model: models_pb2.Model) -> Model:
         upstream=upstream,
         is_published=model.published_to in {"all", "tiers"},
         tiers=None if model.published_to == "all" else frozenset(model.tiers),
+        price=_price(model.pricing) if model.HasField("pricing") else NO_PRICE,
     )
+
+
+def _price(pricing: models_pb2.Pricing) -> str:
+    cached = pricing.cached if pricing.HasField("cached") else pricing.input
+    return f"{pricing.input}/{pricing.output}/{cached}"
 
 
 def _tier(tier: tiers_pb2.Tier) -> Tier:
     try:
-        return Tier.compile(tier.name, tier.level, tier.groups, map(_limit, tier.limits))
+        return Tier.compile(tier.name, tier.level, tier.groups, map(read_limit, tier.limits), is_strict=tier.strict)
     except ValueError as error:
         log.warning("tier's limits can't be applied", tier=tier.name, error=str(error))
         return Tier.unusable(tier.name, tier.level, tier.groups)
-
-
-def _limit(limit: limit_pb2.Limit) -> Limit:
-    return Limit(limit.id, Metric(limit.metric), limit.amount, Window.parse(limit.window), Per(limit.per or Per.USER))

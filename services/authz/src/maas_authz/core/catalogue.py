@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from maas_common.limits import Limit
 from maas_common.plan import format_plan
 
+NO_PRICE = "-"
 _URL = re.compile(r"https?://((?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)((?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)*)")
 
 
@@ -38,6 +39,8 @@ class Model:
     is_published: bool
     tiers: frozenset[str] | None
     """The tiers it is published to; None: all."""
+    price: str = NO_PRICE
+    """Micro-dollars for a million tokens: `<input>/<output>/<cached input>`, or NO_PRICE."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,10 +54,13 @@ class Tier:
     plan: str | None
 
     @classmethod
-    def compile(cls, name: str, level: int, groups: Iterable[str], limits: Iterable[Limit]) -> Tier:
-        """A tier with its plan; PlanError when the limits make none. The tier is part of their ids: changing tier starts fresh."""
+    def compile(cls, name: str, level: int, groups: Iterable[str], limits: Iterable[Limit], *, is_strict: bool = False) -> Tier:
+        """A tier with its plan; PlanError when the limits make none. The tier is part of their ids: changing tier starts fresh.
+
+        Strict: no limit on tokens or cost may be overshot.
+        """
         named = tuple(sorted((replace(limit, id=f"tier/{name}/{limit.id}") for limit in limits), key=lambda each: each.id))
-        return cls(name, level, tuple(groups), named, format_plan(named))
+        return cls(name, level, tuple(groups), named, format_plan(named, is_strict=is_strict))
 
     @classmethod
     def unusable(cls, name: str, level: int, groups: Iterable[str]) -> Tier:

@@ -91,7 +91,7 @@ def _listing(tenant: str, tier: str) -> bytes:
 
 @lru_cache(maxsize=4096)
 def _same_for_all(tier: Tier, plan: str, model: Model) -> bytes:
-    return _metadata(decided="1", team=NONE, tier=tier.name, model=model.id, plan=plan, price=NONE)
+    return _metadata(decided="1", team=NONE, tier=tier.name, model=model.id, plan=plan, price=model.price)
 
 
 @lru_cache(maxsize=16384)

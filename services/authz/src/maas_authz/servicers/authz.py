@@ -1,4 +1,4 @@
-"""maas.authz.v1.AuthzService: decisions explained to people. Counts nothing."""
+"""maas.authz.v1.AuthzService: decisions explained to people, and how much is left of their limits. Counts nothing."""
 
 from __future__ import annotations
 
@@ -6,27 +6,30 @@ from typing import Any
 
 import grpc
 from maas.authz.v1 import authz_pb2, authz_pb2_grpc
-from maas.common.v1 import limit_pb2
 from maas_common.auth.principal import Principal, current_principal
 from maas_common.clock import Clock
-from maas_common.errors import InvalidArgumentError, NotFoundError, PermissionDeniedError, UnavailableError
-from maas_common.limits import Limit
+from maas_common.errors import DomainError, InvalidArgumentError, NotFoundError, PermissionDeniedError, UnavailableError
+from maas_common.limit_messages import pack_limit
 
 from maas_authz.core.decision import Admitted
 from maas_authz.core.explanation import Explanation, explain_groups, explain_key, imagined_request
 from maas_authz.core.keys import NONE, Caller, KeyRecord, is_key_id
+from maas_authz.core.quota import quota_of
 from maas_authz.core.refusals import Refusal
-from maas_authz.ports import Catalogues, Keys
+from maas_authz.ports import Catalogues, Counters, Keys
 
 _TENANT = "default"
+_ERRORS: dict[int, type[DomainError]] = {403: PermissionDeniedError, 404: NotFoundError, 503: UnavailableError}
+"""Of what quota_of refuses with."""
 
 
 class AuthzServicer(authz_pb2_grpc.AuthzServiceServicer):
-    """Anybody signed in asks about their own keys, administrators about every key and about groups."""
+    """Anybody signed in asks about their own keys, administrators about every key and about groups. Quotas are one's own."""
 
-    def __init__(self, keys: Keys, catalogues: Catalogues, clock: Clock) -> None:
+    def __init__(self, keys: Keys, catalogues: Catalogues, counters: Counters, clock: Clock) -> None:
         self._keys = keys
         self._catalogues = catalogues
+        self._counters = counters
         self._clock = clock
 
     async def Explain(
@@ -44,18 +47,35 @@ class AuthzServicer(authz_pb2_grpc.AuthzServiceServicer):
                 raise PermissionDeniedError(f"{principal.username} is not an administrator; explain one of your own keys by its id")
             caller = Caller(_TENANT, NONE, tuple(request.groups))
             return _pack(explain_groups(caller, imagined, self._catalogues.current()))
-        record = await self._record(request.key_id, principal)
+        record = await self._record(request.key_id, principal, may_see_all=principal.is_admin)
         answer = _pack(explain_key(record, imagined, self._catalogues.current(), self._clock.now()))
         answer.user = record.caller.user
         return answer
 
-    async def _record(self, key_id: str, principal: Principal) -> KeyRecord:
+    async def GetQuota(
+        self,
+        request: authz_pb2.GetQuotaRequest,
+        context: grpc.aio.ServicerContext[Any, Any],  # noqa: ARG002 - the generated signature
+    ) -> authz_pb2.GetQuotaResponse:
+        """The limits that the caller's requests meet, with that key and that model if given, as they stand."""
+        principal = current_principal()
+        if request.key_id:
+            caller = (await self._record(request.key_id, principal, may_see_all=False)).caller
+        else:
+            caller = Caller(_TENANT, principal.user, principal.groups)
+        quota = quota_of(caller, request.model, self._catalogues.current())
+        if isinstance(quota, Refusal):
+            raise _ERRORS[quota.code](quota.message)
+        states = await self._counters.peek(quota)
+        return authz_pb2.GetQuotaResponse(tier=quota.tier.name, group=quota.group, user=caller.user, limits=states)
+
+    async def _record(self, key_id: str, principal: Principal, *, may_see_all: bool) -> KeyRecord:
         if not is_key_id(key_id):  # perhaps a whole key: it is neither sent on nor repeated
             raise InvalidArgumentError.of("key_id", "want the id of a key, 12 letters and digits; never the key itself")
         record = await self._keys.record(key_id)
         if isinstance(record, Refusal):
             raise UnavailableError(record.message)
-        if record is None or not (principal.is_admin or record.caller.user == principal.user):
+        if record is None or not (may_see_all or record.caller.user == principal.user):
             raise NotFoundError(f'API key "{key_id}" does not exist; want the id of one of your keys')
         return record
 
@@ -72,9 +92,5 @@ def _pack(explanation: Explanation) -> authz_pb2.ExplainResponse:
     if isinstance(decision, Admitted):
         response.model = decision.model.id
         response.plan = decision.plan
-        response.limits.extend(map(_limit, decision.tier.limits))
+        response.limits.extend(map(pack_limit, decision.tier.limits))
     return response
-
-
-def _limit(limit: Limit) -> limit_pb2.Limit:
-    return limit_pb2.Limit(id=limit.id, metric=limit.metric, amount=limit.amount, window=limit.window.text, per=limit.per)
