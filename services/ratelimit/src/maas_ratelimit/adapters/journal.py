@@ -1,0 +1,116 @@
+"""What the memory store must not forget, written down in batches: see journal_file for where, journal_writer for when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from sqlite3 import Connection
+
+from maas_common.clock import Clock
+
+from maas_ratelimit.adapters.journal_file import JournalFile, packed
+from maas_ratelimit.adapters.journal_outbox import JournalOutbox
+
+_DROP_AT_ONCE = 2000
+"""Ended rows that leave with one batch, so that no batch takes long when a window of many counters ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What changed: the newest state of each thing. A request id is in one of opened, ended and undone at most."""
+
+    counters: list[tuple[str, str, str, int, str]]
+    """Counter (CounterName.text), tenant, subject, end, state (JSON). All but the state name it: each window is a counter of its own.
+    The end is the Unix second from which nobody needs it, 0 when that can't be known."""
+    gone: list[tuple[str, str, str, int]]
+    """Counters that are no more. Those past their end leave by themselves."""
+    opened: list[tuple[str, int, str]]
+    """Request id, deadline (Unix ms), body (JSON) of reservations that are open."""
+    ended: list[tuple[str, int, bool]]
+    """Request id, until when to remember it (Unix ms), whether it expired. The reservation is no more."""
+    undone: list[str]
+    """Request ids whose reservations vanish without trace."""
+    events: list[str]
+    """Lines of core.events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """All that was written down and is still of use; rows as in Batch."""
+
+    counters: list[tuple[str, str, str, int, str]]
+    opened: list[tuple[str, int, str]]
+    """Earliest deadline first."""
+    ended: list[tuple[str, int, bool]]
+    """Earliest to forget first. An id that expired and was settled then is there as settled."""
+
+
+class Journal:
+    """Batches of changes in a file, and their usage events in `outbox`. For any thread; JournalError when the file is something else."""
+
+    def __init__(self, path: Path, clock: Clock, *, max_events: int, max_ended: int = 400_000) -> None:
+        """Past `max_events` the oldest events are dropped; past `max_ended` the request ids that would be forgotten next."""
+        self._file = JournalFile(path)
+        self._clock = clock
+        self._max_ended = max_ended
+        self._ended = int(self._file.read("SELECT count(*) FROM ended")[0][0])
+        self.outbox = JournalOutbox(self._file, max_events)
+
+    def write(self, batch: Batch) -> None:
+        """Write all of it or nothing; sqlite3.Error when it can't be written. One thread at a time."""
+        now = self._clock.now()
+        ended = self._ended
+        with self._file.transaction() as connection:
+            _do(connection, _DROP_COUNTERS, batch.gone)
+            _do(connection, _PUT_COUNTERS, batch.counters)
+            _do(connection, _PUT_RESERVATIONS, batch.opened)
+            _do(connection, _DROP_ENDED_RESERVATIONS, batch.ended)
+            _do(connection, _DROP_RESERVATIONS, batch.undone)
+            ended += _do(connection, _PUT_ENDED, batch.ended)
+            ended -= connection.execute(_FORGET_ENDED, (int(now * 1000), max(0, ended - self._max_ended), _DROP_AT_ONCE)).rowcount
+            connection.execute(_DROP_PAST_COUNTERS, (int(now), _DROP_AT_ONCE))
+            appended = self.outbox.append(connection, batch.events)
+        self._ended = ended
+        self.outbox.keep(appended)
+
+    def load(self) -> Recovered:
+        """What was written and is not past its time."""
+        now = self._clock.now()
+        ended = {row[0]: (row[0], row[1], bool(row[2])) for row in self._file.read(_ENDED, int(now * 1000))}
+        return Recovered(
+            counters=self._file.read(_COUNTERS, int(now)),
+            opened=self._file.read(_RESERVATIONS),
+            ended=sorted(ended.values(), key=lambda row: row[1]),
+        )
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._file.close()
+
+
+def _do(connection: Connection, statement: str, rows: Sequence[object]) -> int:
+    """How many rows it changed."""
+    return connection.execute(statement, (packed(rows),)).rowcount if rows else 0
+
+
+_PUT_COUNTERS = """INSERT OR REPLACE INTO counters (counter, tenant, subject, until, state)
+    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+        json_extract(value, '$[3]'), json_extract(value, '$[4]') FROM json_each(?)"""
+_DROP_COUNTERS = """DELETE FROM counters WHERE (until, counter, tenant, subject) IN
+    (SELECT json_extract(value, '$[3]'), json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]')
+    FROM json_each(?))"""
+_DROP_PAST_COUNTERS = """DELETE FROM counters WHERE (until, counter, tenant, subject) IN
+    (SELECT until, counter, tenant, subject FROM counters WHERE until BETWEEN 1 AND ? LIMIT ?)"""
+_PUT_RESERVATIONS = """INSERT OR REPLACE INTO reservations (rid, deadline, body)
+    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(?)"""
+_DROP_RESERVATIONS = "DELETE FROM reservations WHERE rid IN (SELECT value FROM json_each(?))"
+_DROP_ENDED_RESERVATIONS = "DELETE FROM reservations WHERE rid IN (SELECT json_extract(value, '$[0]') FROM json_each(?))"
+_PUT_ENDED = """INSERT OR IGNORE INTO ended (rid, until, is_expired)
+    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(?)"""
+_FORGET_ENDED = """DELETE FROM ended WHERE (until, rid) IN (
+    SELECT until, rid FROM (SELECT until, rid FROM ended WHERE until <= ?1 ORDER BY until LIMIT ?3)
+    UNION SELECT until, rid FROM (SELECT until, rid FROM ended ORDER BY until LIMIT ?2))"""
+_COUNTERS = "SELECT counter, tenant, subject, until, state FROM counters WHERE until = 0 OR until > ?"
+_RESERVATIONS = "SELECT rid, deadline, body FROM reservations ORDER BY deadline"
+_ENDED = "SELECT rid, until, is_expired FROM ended WHERE until > ? ORDER BY is_expired DESC, until"
