@@ -53,6 +53,8 @@ class Admission(NamedTuple):
     """Places of shadow limits that had not enough left."""
     is_repeat: bool = False
     """The request id holds a reservation already; nothing was taken again."""
+    is_counted: bool = True
+    """False: the store is away and the request is let through. Nothing was taken; `left` and `resets` are empty, for nobody knows."""
 
 
 class CounterState(NamedTuple):
@@ -95,6 +97,8 @@ class Settled(Enum):
     """Settled before: nothing changed."""
     UNKNOWN = auto()
     """No reservation, and nothing to charge."""
+    QUEUED = auto()
+    """The store is away: it is settled when the store is back."""
 
 
 Operation: TypeAlias = Claim | Settlement
