@@ -3,43 +3,22 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from maas_ratelimit.adapters.memory_counters import Counter
+from maas_ratelimit.adapters.memory_counters import Holding
 from maas_ratelimit.core.plans import PlannedLimit
 
 
 @dataclass(slots=True, eq=False)
 class Reservation:
-    """What one admitted request holds."""
+    """What one admitted request holds: of each limit, or its second counter, so much."""
 
     limits: tuple[PlannedLimit, ...]
-    counters: Sequence[Counter]
-    amounts: Sequence[int]
-    """In each of the counters: tokens reserved, or the request counted."""
-    deadline: float
-
-    def release(self) -> None:
-        """Give back the tokens reserved; the request stays counted."""
-        for limit, counter, amount in zip(self.limits, self.counters, self.amounts, strict=True):
-            if limit.counts_tokens:
-                counter.reserved -= amount
-
-    def replace(self, tokens: int) -> None:
-        """Put what was used in the place of what was reserved."""
-        for limit, counter, amount in zip(self.limits, self.counters, self.amounts, strict=True):
-            if limit.counts_tokens:
-                counter.reserved -= amount
-                counter.used += tokens
-
-    def undo(self) -> None:
-        """Give back all, the request too."""
-        for limit, counter, amount in zip(self.limits, self.counters, self.amounts, strict=True):
-            if limit.counts_tokens:
-                counter.reserved -= amount
-            else:
-                counter.used -= amount
+    holdings: tuple[Holding, ...]
+    granted: tuple[int, ...]
+    admitted_ms: int
+    deadline_ms: int
+    record: str
 
 
 class MemoryReservations:
@@ -47,7 +26,7 @@ class MemoryReservations:
 
     def __init__(self) -> None:
         self._held: OrderedDict[str, Reservation] = OrderedDict()
-        self.has = self._held.__contains__
+        self.get = self._held.get
         self.count = self._held.__len__
 
     def hold(self, rid: str, reservation: Reservation) -> None:
@@ -58,10 +37,10 @@ class MemoryReservations:
         """The request's reservation, no longer held."""
         return self._held.pop(rid, None)
 
-    def take_overdue(self, now: float) -> tuple[str, Reservation] | None:
+    def take_overdue(self, now_ms: int) -> tuple[str, Reservation] | None:
         """A reservation past its deadline, no longer held."""
         for rid, reservation in self._held.items():
-            if reservation.deadline > now:
+            if reservation.deadline_ms > now_ms:
                 break
             del self._held[rid]
             return rid, reservation
@@ -69,27 +48,33 @@ class MemoryReservations:
 
 
 class RecentRids:
-    """Request ids remembered for `ttl_s`, at most so many; the oldest leave first."""
+    """Request ids remembered for `ttl_ms`, at most so many; the oldest leave first."""
 
-    def __init__(self, ttl_s: float, at_most: int) -> None:
-        self._until: OrderedDict[str, float] = OrderedDict()
-        self._ttl_s = ttl_s
+    def __init__(self, ttl_ms: int, at_most: int) -> None:
+        self._until: OrderedDict[str, int] = OrderedDict()
+        self._ttl_ms = ttl_ms
         self._at_most = at_most
         self.has = self._until.__contains__
 
-    def add(self, rid: str, now: float) -> None:
-        """Remember one."""
+    def add(self, rid: str, now_ms: int) -> int:
+        """Remember one; until when."""
+        until = now_ms + self._ttl_ms
+        self.restore(rid, until)
+        return until
+
+    def restore(self, rid: str, until_ms: int) -> None:
+        """Remember one until then, which is not before any other."""
         if len(self._until) >= self._at_most:
             self._until.popitem(last=False)
-        self._until[rid] = now + self._ttl_s
+        self._until[rid] = until_ms
 
     def discard(self, rid: str) -> bool:
         """Forget one; whether it was remembered."""
         return self._until.pop(rid, None) is not None
 
-    def drop_ended(self, now: float, at_most: int) -> bool:
+    def drop_ended(self, now_ms: int, at_most: int) -> bool:
         """Forget those whose time has ended; whether there are more."""
-        while self._until and next(iter(self._until.values())) <= now:
+        while self._until and next(iter(self._until.values())) <= now_ms:
             if not at_most:
                 return True
             at_most -= 1

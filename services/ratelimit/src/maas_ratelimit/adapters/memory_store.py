@@ -1,24 +1,40 @@
-"""Counters in memory: exact in one process, gone when it ends."""
+"""Counters in memory: exact in one process."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import NoReturn
+from typing import NamedTuple
 
 import structlog
-from maas_common.errors import InvalidArgumentError, UnavailableError
+from maas_common.errors import DomainError, InvalidArgumentError, UnavailableError
 
-from maas_ratelimit.adapters.memory_counters import Counter, CounterKey, MemoryCounters
+from maas_ratelimit.adapters.memory_changes import Changes
+from maas_ratelimit.adapters.memory_counters import AnyCounter, Holding
+from maas_ratelimit.adapters.memory_families import Families, Family
 from maas_ratelimit.adapters.memory_requests import MemoryReservations, RecentRids, Reservation
-from maas_ratelimit.core.counting import Account, Admission, Claim, CounterState, Settled, Settlement
+from maas_ratelimit.core.counting import (
+    Account,
+    Admission,
+    Claim,
+    CounterFilter,
+    CounterInfo,
+    CounterState,
+    Operation,
+    Outcome,
+    Settled,
+    Settlement,
+)
+from maas_ratelimit.core.events import BudgetPassed, budget_line, usage_line
+from maas_ratelimit.core.plans import CounterName, Plan, PlannedLimit
 
 log = structlog.get_logger(__name__)
 
 _SLICE = 64
 """How many things past their time leave at once, so that no call waits for more."""
-_NO_COUNTER = Counter()
 _TELL_FULL_EVERY_S = 10.0
+_MOST_PLANS = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,118 +50,310 @@ class MemoryBounds:
     """Ids of settled requests, and as many of expired ones."""
 
 
+class _Line(NamedTuple):
+    """One limit of a plan in a tenant, and where its counters are."""
+
+    limit: PlannedLimit
+    family: Family
+    second: Family | None
+
+
 class MemoryStore:
-    """A CounterStore that answers at once, to any thread.
+    """A CounterStore that answers at once, to any thread, and a CounterAdmin.
 
     Time never runs backwards here: when the clock is set back, the newest windows stay until it has caught up.
     """
 
-    def __init__(self, bounds: MemoryBounds) -> None:
+    waits = False
+
+    def __init__(self, bounds: MemoryBounds, changes: Changes | None = None) -> None:
+        """What is to be kept elsewhere is added to `changes`, which somebody has to collect; None: nothing is."""
         self.expired = 0
         """Reservations that were released because no settle came in time."""
         self.turned_away = 0
         """Claims refused because a bound was reached."""
+        self.lock = Lock()
+        """Held while anything here changes."""
+        self.changes = changes
+        self.families = Families()
+        self.reservations = MemoryReservations()
+        self.settled = RecentRids(int(bounds.settled_ttl_s * 1000), bounds.max_remembered)
+        self.overdue = RecentRids(int(bounds.reservation_ttl_s * 1000), bounds.max_remembered)
         self._bounds = bounds
-        self._lock = Lock()
+        self._ttl_ms = int(bounds.reservation_ttl_s * 1000)
         self._now = 0.0
         self._tidy_from = 0
         self._told_full_at = 0.0
-        self._counters = MemoryCounters()
-        self._reservations = MemoryReservations()
-        self._settled = RecentRids(bounds.settled_ttl_s, bounds.max_remembered)
-        self._overdue = RecentRids(bounds.reservation_ttl_s, bounds.max_remembered)
+        self._lines: dict[tuple[Plan, str], tuple[_Line, ...]] = {}
 
     @property
     def live_counters(self) -> int:
         """Counters held, those of windows that have just ended included."""
-        return len(self._counters)
+        return self.families.live
 
     @property
     def outstanding(self) -> int:
         """Reservations held."""
-        return self._reservations.count()
+        return self.reservations.count()
 
-    def admit(self, claim: Claim, *, now: float) -> Admission:
+    def run(self, operations: Sequence[Operation], *, now: float) -> list[Outcome]:
         """See CounterStore. UnavailableError also at `max_counters` and `max_reservations`."""
-        rid, (plan, tenant, user), tokens = claim
-        find = self._counters.get
-        counters: list[Counter] = []
-        amounts: list[int] = []
-        left: list[int] = []
-        ends: list[int] = []
-        refusing: list[int] = []
-        with self._lock:
+        outcomes: list[Outcome] = []
+        with self.lock:
             now = self._advance(now)
-            second = int(now)
-            for limit in plan.limits:  # few calls in here: this is where the time goes
-                end = second - second % limit.window_s + limit.window_s
-                counter = find((limit.counter, tenant, user, end), _NO_COUNTER)
-                most = limit.amount
-                rest = most - counter.used - counter.reserved
-                amount = (tokens if tokens < most else most) if limit.counts_tokens else 1  # noqa: FURB136 - min() is a call
-                if amount > rest:
-                    refusing.append(len(ends))
-                counters.append(counter)
-                amounts.append(amount)
-                left.append(rest)
-                ends.append(end)
-            if self._reservations.has(rid):
-                return Admission((), tuple(left), tuple(ends), is_repeat=True)
-            if self._settled.has(rid) or self._overdue.has(rid):
-                raise InvalidArgumentError(f"request {rid} has ended; an id admits once", reason="REQUEST_ENDED")
-            if refusing:
-                return Admission(tuple(refusing), tuple(left), tuple(ends))
-            new_counters = counters.count(_NO_COUNTER)
-            if new_counters or self._reservations.count() >= self._bounds.max_reservations:
-                self._make_room(new_counters, now)
-            for place, limit in enumerate(plan.limits):
-                counter, amount = counters[place], amounts[place]
-                if counter is _NO_COUNTER:
-                    counter = counters[place] = self._counters.open((limit.counter, tenant, user, ends[place]))
-                if limit.counts_tokens:
-                    counter.reserved += amount
-                else:
-                    counter.used += amount
-                left[place] -= amount
-            self._reservations.hold(rid, Reservation(plan.limits, counters, amounts, now + self._bounds.reservation_ttl_s))
-            return Admission((), tuple(left), tuple(ends))
-
-    def settle(self, settlement: Settlement, *, now: float) -> Settled:
-        """See CounterStore."""
-        with self._lock:
-            now = self._advance(now)
-            reservation = self._reservations.take(settlement.rid)
-            if reservation is not None:
-                if settlement.is_undone:
-                    reservation.undo()
-                    return Settled.REPLACED
-                reservation.replace(settlement.tokens)
-            elif self._settled.has(settlement.rid):
-                return Settled.REPEATED
-            elif settlement.account is None:
-                return Settled.UNKNOWN
-            else:
-                was_counted = self._overdue.discard(settlement.rid)
-                self._charge(settlement.account, requests=0 if was_counted else 1, tokens=settlement.tokens, now=now)
-            self._settled.add(settlement.rid, now)
-            return Settled.LATE if reservation is None else Settled.REPLACED
+            now_ms = int(now * 1000)
+            for operation in operations:
+                try:
+                    if type(operation) is Claim:
+                        outcomes.append(self._admit(operation, now, now_ms))
+                    else:
+                        outcomes.append(self._settle(operation, now, now_ms))  # type: ignore[arg-type] # the other of the two
+                except DomainError as error:
+                    outcomes.append(error)
+        return outcomes
 
     def read(self, account: Account, *, now: float) -> tuple[CounterState, ...]:
         """See CounterStore."""
-        with self._lock:
-            keys = _keys(account, self._advance(now))
-            found = [(key, self._counters.get(key, _NO_COUNTER)) for key in keys]
-            return tuple(CounterState(counter.used, counter.reserved, key[3]) for key, counter in found)
+        with self.lock:
+            now = self._advance(now)
+            now_ms = int(now * 1000)
+            states = []
+            for (limit, family, _), subject in zip(self._lines_of(account, now), account.subjects, strict=True):
+                counter = family.counters.get(subject) or family.fresh(subject)
+                used, reserved = counter.seen(now_ms)
+                states.append(CounterState(used, reserved, counter.rest(limit, now_ms), counter.reset(limit, now_ms)))
+            return tuple(states)
+
+    def list_counters(self, which: CounterFilter, *, page_size: int, page_token: str, now: float) -> tuple[list[CounterInfo], str]:
+        """See CounterAdmin. In the order of counter, tenant and subject."""
+        found = sorted(((each.family.name, each.family.tenant, each.subject), each) for each in self._matching(which, now))
+        page = [(key, each) for key, each in found if "\x1e".join(key) > page_token][: page_size + 1]
+        token = "\x1e".join(page[page_size - 1][0]) if len(page) > page_size else ""
+        now_ms = int(self._now * 1000)
+        with self.lock:
+            return [CounterInfo(*key, *each.seen(now_ms), each.end) for key, each in page[:page_size]], token
+
+    def reset_counters(self, which: CounterFilter, *, now: float) -> int:
+        """See CounterAdmin."""
+        found = self._matching(which, now)
+        with self.lock:
+            for counter in found:
+                counter.clear(int(self._now * 1000))
+                self._touch(counter)
+        return len(found)
 
     def tidy(self, now: float) -> bool:
         """Let some of what is past its time leave; whether there is more."""
-        with self._lock:
+        with self.lock:
             self._now = max(self._now, now)
             return self._tidy(self._now)
 
     def ahead_of(self, now: float) -> float:
         """Seconds by which the clock has been set back."""
         return max(0.0, self._now - now)
+
+    def _matching(self, which: CounterFilter, now: float) -> list[AnyCounter]:
+        """Sorting and sifting is done on a copy: nobody has to wait for it."""
+        with self.lock:
+            now = self._advance(now)
+            families = [
+                family
+                for family in self.families.all()
+                if which.tenant in {"", family.tenant} and which.limit_id in {"", CounterName.parse(family.name).limit_id}
+            ]
+            for family in families:
+                self.families.get(family.name, family.tenant, family.window, now)
+            copies = [[family.counters.get(which.subject)] if which.subject else list(family.counters.values()) for family in families]
+        return [counter for copy in copies for counter in copy if counter is not None]
+
+    def _admit(self, claim: Claim, now: float, now_ms: int) -> Admission:
+        rid, account, takes, leasts, record = claim
+        if (held := self.reservations.get(rid)) is not None:
+            return self._repeated(account, held, now, now_ms)
+        if self.settled.has(rid) or self.overdue.has(rid):
+            raise InvalidArgumentError(f"request {rid} has ended; an id admits once", reason="REQUEST_ENDED")
+        limits: list[PlannedLimit] = []
+        counters: list[AnyCounter] = []
+        fresh: list[AnyCounter] = []
+        granted: list[int] = []
+        rests: list[int] = []
+        resets: list[int] = []
+        refusing: list[int] = []
+        throttled: list[int] = []
+        exceeded: list[int] = []
+        for (limit, family, second), subject, take, least in zip(
+            self._lines_of(account, now), account.subjects, takes, leasts, strict=True
+        ):
+            if (counter := family.counters.get(subject)) is None:
+                fresh.append(counter := family.fresh(subject))
+            rest = counter.rest(limit, now_ms)
+            resets.append(counter.reset(limit, now_ms))
+            if rest < take:
+                if rest >= least:
+                    take = rest  # noqa: PLW2901 - what is granted
+                elif limit.is_shadow:
+                    exceeded.append(len(rests))
+                elif second is not None and (more := self._second(limit, second, subject, take, least, now_ms, fresh)) is not None:
+                    throttled.append(len(rests))
+                    limit, counter, take = more  # noqa: PLW2901 - from here on it is the second that is taken from
+                else:
+                    refusing.append(len(rests))
+            limits.append(limit)
+            counters.append(counter)
+            granted.append(take)
+            rests.append(rest)
+        if refusing:
+            retry_at = self._retry_at(claim, refusing, now, now_ms)
+            return Admission(tuple(refusing), tuple(rests), tuple(resets), (), now, retry_at, (), tuple(exceeded))
+        if fresh or self.reservations.count() >= self._bounds.max_reservations:
+            self._make_room(fresh, now)
+        holdings: list[Holding] = []
+        for limit, counter, take in zip(limits, counters, granted, strict=True):
+            holdings.append(counter.take(limit, take, now_ms))
+            if counter.family.is_long:
+                self._touch(counter)
+            if limit.is_firm and limit.thresholds:
+                self._tell(limit, counter, now_ms)
+        reservation = Reservation(tuple(limits), tuple(holdings), tuple(granted), now_ms, now_ms + self._ttl_ms, record)
+        self.reservations.hold(rid, reservation)
+        if self.changes is not None:
+            self.changes.opened[rid] = reservation
+        for place, take in enumerate(granted):
+            if place not in throttled:
+                rests[place] -= take
+        return Admission((), tuple(rests), tuple(resets), reservation.granted, now, 0.0, tuple(throttled), tuple(exceeded))
+
+    def _second(  # noqa: PLR0913, PLR0917 - as many as there are things to know
+        self, limit: PlannedLimit, family: Family, subject: str, take: int, least: int, now_ms: int, fresh: list[AnyCounter]
+    ) -> tuple[PlannedLimit, AnyCounter, int] | None:
+        """The second counter of a soft limit and what is granted of it; None when it has not enough."""
+        second = limit.second
+        assert second is not None  # noqa: S101 - it has a family
+        counter = family.counters.get(subject)
+        is_new = counter is None
+        counter = counter or family.fresh(subject)
+        take, least = min(take, second.capacity), min(least, second.capacity)
+        rest = counter.rest(second, now_ms)
+        if rest < least:
+            return None
+        if is_new:
+            fresh.append(counter)
+        return second, counter, min(take, rest)
+
+    def _repeated(self, account: Account, held: Reservation, now: float, now_ms: int) -> Admission:
+        counters = [
+            (limit, family.counters.get(subject) or family.fresh(subject))
+            for (limit, family, _), subject in zip(self._lines_of(account, now), account.subjects, strict=True)
+        ]
+        left = tuple([counter.rest(limit, now_ms) for limit, counter in counters])
+        resets = tuple([counter.reset(limit, now_ms) for limit, counter in counters])
+        return Admission((), left, resets, held.granted, now, is_repeat=True)
+
+    def _retry_at(self, claim: Claim, refusing: list[int], now: float, now_ms: int) -> float:
+        latest = 0
+        lines = self._lines_of(claim.account, now)
+        for place in refusing:
+            limit, family, second = lines[place]
+            if limit.kind == "held":
+                return 0.0
+            subject, least = claim.account.subjects[place], claim.leasts[place]
+            retry = (family.counters.get(subject) or family.fresh(subject)).retry_ms(limit, least, now_ms)
+            if limit.second is not None and second is not None:
+                counter = second.counters.get(subject) or second.fresh(subject)
+                retry = min(retry, counter.retry_ms(limit.second, min(least, limit.second.capacity), now_ms))
+            latest = max(latest, retry)
+        return latest / 1000
+
+    def _settle(self, settlement: Settlement, now: float, now_ms: int) -> Settled:
+        rid, account, used, record, outcome, is_undone, may_charge = settlement
+        held = self.reservations.take(rid)
+        if held is not None:
+            changes = self.changes
+            if len(used) != len(held.limits):
+                used = ()
+            for place, (limit, holding, taken) in enumerate(zip(held.limits, held.holdings, held.granted, strict=True)):
+                spent = used[place] if used else 0
+                if not used and limit.is_firm and not is_undone:
+                    spent = taken
+                holding.settle(limit, taken, spent, now_ms)
+                counter = holding.counter
+                if counter.family.is_long:
+                    self._touch(counter)
+                if limit.thresholds:
+                    self._tell(limit, counter, now_ms)
+            if is_undone:
+                if changes is not None and changes.opened.pop(rid, None) is None:
+                    changes.undone.append(rid)
+                return Settled.REPLACED
+            until = self.settled.add(rid, now_ms)
+            if changes is not None:
+                changes.opened.pop(rid, None)
+                changes.ended.append((rid, until, False))
+                if record:
+                    changes.events.append(usage_line(rid, outcome, held.admitted_ms, now_ms, record))
+            return Settled.REPLACED
+        if self.settled.has(rid):
+            return Settled.REPEATED
+        if is_undone or not may_charge or account is None:
+            return Settled.UNKNOWN
+        self._charge(account, used, counts_firm=not self.overdue.discard(rid), now=now, now_ms=now_ms)
+        until = self.settled.add(rid, now_ms)
+        if self.changes is not None:
+            self.changes.ended.append((rid, until, False))
+            if record:
+                self.changes.events.append(usage_line(rid, outcome, 0, now_ms, record))
+        return Settled.LATE
+
+    def _charge(self, account: Account, used: tuple[int, ...], *, counts_firm: bool, now: float, now_ms: int) -> None:
+        """Add to current windows, whatever is left in them, and past max_counters too: what was used has to be counted."""
+        for (limit, family, _), subject, amount in zip(self._lines_of(account, now), account.subjects, used, strict=True):
+            if not amount or (limit.is_firm and not counts_firm):
+                continue
+            if (counter := family.counters.get(subject)) is None:
+                self.families.keep(counter := family.fresh(subject), now)
+            counter.charge(limit, amount, now_ms)
+            if family.is_long:
+                self._touch(counter)
+            if limit.thresholds:
+                self._tell(limit, counter, now_ms)
+
+    def _tell(self, limit: PlannedLimit, counter: AnyCounter, now_ms: int) -> None:
+        """Have it told when the counter has passed another of the limit's thresholds."""
+        used = counter.seen(now_ms)[0]
+        for percent, passed_from in limit.thresholds:
+            if counter.told < percent and used >= passed_from:
+                counter.told = percent
+                if self.changes is not None:
+                    family = counter.family
+                    passed = BudgetPassed(family.tenant, family.name, counter.subject, percent, used, limit.amount, counter.end, now_ms)
+                    self.changes.events.append(budget_line(passed))
+
+    def _touch(self, counter: AnyCounter) -> None:
+        if self.changes is not None and counter.family.is_long:
+            self.changes.touched.add(counter)
+
+    def _lines_of(self, account: Account, now: float) -> tuple[_Line, ...]:
+        """Where the account's counters are, all in their current windows."""
+        plan, tenant, _ = account
+        lines = self._lines.get((plan, tenant))
+        if lines is None:
+            if len(self._lines) >= _MOST_PLANS:
+                self._lines.clear()
+            get = self.families.get
+            lines = self._lines[plan, tenant] = tuple(
+                _Line(
+                    limit,
+                    get(limit.counter, tenant, limit.window, now),
+                    None if limit.second is None else get(limit.second.counter, tenant, limit.window, now),
+                )
+                for limit in plan.limits
+            )
+        for _, family, second in lines:
+            if 0 < family.end <= now:
+                self.families.roll(family, now)
+            if second is not None and 0 < second.end <= now:
+                self.families.roll(second, now)
+        return lines
 
     def _advance(self, now: float) -> float:
         self._now = now = max(now, self._now)
@@ -155,42 +363,46 @@ class MemoryStore:
         return now
 
     def _tidy(self, now: float) -> bool:
+        now_ms = int(now * 1000)
         for _ in range(_SLICE):
-            overdue = self._reservations.take_overdue(now)
+            overdue = self.reservations.take_overdue(now_ms)
             if overdue is None:
                 break
-            rid, reservation = overdue
-            reservation.release()
-            self._overdue.add(rid, now)
-            self.expired += 1
+            self._expire(*overdue, now_ms)
         else:
             return True
-        more = [each.drop_ended(now, _SLICE) for each in (self._counters, self._settled, self._overdue)]
-        return any(more)
+        more = self.families.drop_ended(now, _SLICE)
+        if self.families.has_forgotten:
+            self.families.has_forgotten = False
+            self._lines.clear()
+        return any([more, self.settled.drop_ended(now_ms, _SLICE), self.overdue.drop_ended(now_ms, _SLICE)])
 
-    def _make_room(self, new_counters: int, now: float) -> None:
-        """For one reservation and so many counters; UnavailableError when there is none."""
-        if self._reservations.count() >= self._bounds.max_reservations:
-            self._full("reservations", self._bounds.max_reservations, now)
-        if new_counters and len(self._counters) + new_counters > self._bounds.max_counters:
-            self._counters.drop_ended(now, _SLICE)
-            if len(self._counters) + new_counters > self._bounds.max_counters:
-                self._full("counters", self._bounds.max_counters, now)
+    def _expire(self, rid: str, held: Reservation, now_ms: int) -> None:
+        for limit, holding, taken in zip(held.limits, held.holdings, held.granted, strict=True):
+            if not limit.is_firm:
+                holding.settle(limit, taken, 0, now_ms)
+                self._touch(holding.counter)
+        until = self.overdue.add(rid, now_ms)
+        self.expired += 1
+        if self.changes is not None:
+            self.changes.opened.pop(rid, None)
+            self.changes.ended.append((rid, until, True))
+            self.changes.events.append(usage_line(rid, "expired", held.admitted_ms, now_ms, held.record))
 
-    def _full(self, what: str, at_most: int, now: float) -> NoReturn:
+    def _make_room(self, fresh: list[AnyCounter], now: float) -> None:
+        """Keep these counters, and have room for one reservation; UnavailableError when there is none."""
+        if self.reservations.count() >= self._bounds.max_reservations:
+            raise self._full("reservations", self._bounds.max_reservations, now)
+        if self.families.live + len(fresh) > self._bounds.max_counters:
+            self.families.drop_ended(now, _SLICE)
+            if self.families.live + len(fresh) > self._bounds.max_counters:
+                raise self._full("counters", self._bounds.max_counters, now)
+        for counter in fresh:
+            self.families.keep(counter, now)
+
+    def _full(self, what: str, at_most: int, now: float) -> UnavailableError:
         self.turned_away += 1
         if now >= self._told_full_at + _TELL_FULL_EVERY_S:
             self._told_full_at = now
             log.error("counter store is full", what=what, at_most=at_most)
-        raise UnavailableError(f"the counter store holds {at_most} {what}, as many as max_{what} allows", reason="STORE_FULL")
-
-    def _charge(self, account: Account, *, requests: int, tokens: int, now: float) -> None:
-        """Add to current windows, whatever is left in them, and past max_counters too: what was used has to be counted."""
-        for limit, key in zip(account.plan.limits, _keys(account, now), strict=True):
-            if amount := tokens if limit.counts_tokens else requests:
-                self._counters.open(key).used += amount
-
-
-def _keys(account: Account, now: float) -> list[CounterKey]:
-    """Of the current windows, in the plan's order."""
-    return [(limit.counter, account.tenant, account.user, limit.limit.window.bounds(now)[1]) for limit in account.plan.limits]
+        return UnavailableError(f"the counter store holds {at_most} {what}, as many as max_{what} allows", reason="STORE_FULL")

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 _WEIGHT = 0.1
 """Of one more request in a moving average: about the last twenty count."""
 _OUTLIER = 4.0
 """A sample further than this factor from the average counts as if it were this far: one odd request moves little."""
+
+
+class EstimatedModel(NamedTuple):
+    """One model's averages, for people."""
+
+    model: str
+    tokens_per_byte: float
+    output_mean: float
+    samples: int
 
 
 class ModelEstimate:
@@ -19,21 +29,18 @@ class ModelEstimate:
         self.tokens_per_byte = 0.25
         self.output_mean = 256.0
         self.samples = 0
-        """How many requests were learned from."""
 
     def input(self, body_bytes: int) -> int:
         """Input tokens of a request body."""
         return math.ceil(body_bytes * self.tokens_per_byte)
 
-    def total(self, body_bytes: int, max_out: int | None) -> int:
-        """All tokens of a request; at least 1."""
-        output = self.output_mean if max_out is None else max_out
-        return math.ceil(body_bytes * self.tokens_per_byte + output) or 1
+    def output(self, max_out: int | None) -> int:
+        """Output tokens of a request that asks for at most `max_out`."""
+        return math.ceil(self.output_mean) if max_out is None else max_out
 
     def learn(self, body_bytes: int, input_tokens: int | None, output_tokens: int | None) -> None:
         """Take in what a model reported."""
-        if (body_bytes and input_tokens) or output_tokens:
-            self.samples += 1
+        self.samples += 1
         if body_bytes and input_tokens:
             self.tokens_per_byte = _moved(self.tokens_per_byte, input_tokens / body_bytes)
         if output_tokens:
@@ -56,10 +63,11 @@ class Estimates:
             estimate = self._models[model] = ModelEstimate()
         return estimate
 
-    def listed(self, after: str, at_most: int) -> list[tuple[str, ModelEstimate]]:
-        """The first of the models whose ids come after that one, by id. Any thread may ask."""
-        models = self._models.copy()  # in one step: another thread may add to it
-        return sorted((model, estimate) for model, estimate in models.items() if model > after)[:at_most]
+    def listed(self, after: str, at_most: int) -> list[EstimatedModel]:
+        """Models by id, those past `after`, no more than so many."""
+        known = sorted(list(self._models.items()))  # noqa: C414 - a copy: others add while this sorts
+        found = [(model, each) for model, each in known if model > after][:at_most]
+        return [EstimatedModel(model, each.tokens_per_byte, each.output_mean, each.samples) for model, each in found]
 
 
 def _moved(average: float, sample: float) -> float:

@@ -73,6 +73,8 @@ class PlannedLimit:
     """What is taken is used at once, not reserved: requests."""
     is_shadow: bool
     second: PlannedLimit | None
+    thresholds: tuple[tuple[int, int], ...]
+    """Percentages whose first use in a window is told, each with the use from which it is passed; ascending."""
     refusal: bytes
     """Body of a 429 by this limit."""
 
@@ -129,7 +131,7 @@ def _planned(limit: Limit) -> PlannedLimit:
         return planned
     throttled = max(1, limit.amount * limit.over.throttle // 100)
     name = CounterName(limit.id, limit.metric, limit.window, limit.per, is_second=True)
-    second = replace(planned, counter=name.text, amount=throttled, capacity=min(planned.capacity, throttled))
+    second = replace(planned, counter=name.text, amount=throttled, capacity=min(planned.capacity, throttled), thresholds=())
     return replace(planned, second=second)
 
 
@@ -147,6 +149,7 @@ def _first(limit: Limit) -> PlannedLimit:
         is_firm=limit.metric is Metric.REQUESTS,
         is_shadow=limit.over.kind == "shadow",
         second=None,
+        thresholds=tuple((percent, -(-limit.amount * percent // 100)) for percent in limit.notify),
         refusal=refusal_body(limit),
     )
 

@@ -12,7 +12,10 @@ _REQUESTS = "Rate limit exceeded. You have exceeded the maximum number of reques
 _SAID = {
     Metric.REQUESTS: ("rate_limit_error", _REQUESTS),
     Metric.CONCURRENCY: ("rate_limit_error", "Rate limit exceeded. You have reached the maximum number of concurrent requests{scope}."),
-    Metric.TOTAL_TOKENS: ("quota_error", "Token quota exceeded. You have consumed the maximum number of tokens allowed per {window}{scope}."),
+    Metric.TOTAL_TOKENS: (
+        "quota_error",
+        "Token quota exceeded. You have consumed the maximum number of tokens allowed per {window}{scope}.",
+    ),
     Metric.INPUT_TOKENS: (
         "quota_error",
         "Token quota exceeded. You have consumed the maximum number of input tokens allowed per {window}{scope}.",
