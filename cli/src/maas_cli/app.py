@@ -11,9 +11,11 @@ from maas_common.clock import SystemClock
 from rich.markup import escape
 from typer.core import TyperGroup
 
-from maas_cli.commands import keys, models, tiers
+from maas_cli.commands import counters, keys, models, tiers
 from maas_cli.commands.chat import chat
+from maas_cli.commands.estimates import estimates
 from maas_cli.commands.explain import explain
+from maas_cli.commands.quota import quota
 from maas_cli.commands.signing_in import login, logout, whoami
 from maas_cli.errors import EXIT_CODE_MEANINGS, CommandError
 from maas_cli.printing import report, say
@@ -98,6 +100,9 @@ app.command()(whoami)
 app.add_typer(keys.app, name="keys")
 app.add_typer(models.app, name="models")
 app.add_typer(tiers.app, name="tiers")
+app.add_typer(counters.app, name="counters")
+app.command()(estimates)
+app.command()(quota)
 app.command()(explain)
 app.command()(chat)
 

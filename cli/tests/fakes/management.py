@@ -8,8 +8,10 @@ from typing import Any
 from maas.authz.v1 import authz_pb2
 from maas.common.v1.enforcement_pb2 import Enforcement
 from maas.keys.v1 import api_keys_pb2
+from maas.ratelimit.v1 import limits_pb2
 from maas.registry.v1 import models_pb2, tiers_pb2
 
+from cli.tests.fakes.limits import Limits
 from cli.tests.fakes.people import GROUPS, Issuer
 from cli.tests.fakes.transcoder import RefusalError, Transcoder, refused
 from cli.tests.fakes.web import Request, Response
@@ -23,6 +25,7 @@ DESCRIPTORS = [
     tiers_pb2.DESCRIPTOR.services_by_name["TiersService"],
     authz_pb2.DESCRIPTOR.services_by_name["AuthzService"],
 ]
+LIMITS = [limits_pb2.DESCRIPTOR.services_by_name["LimitsService"]]
 
 
 @dataclass(slots=True)
@@ -38,6 +41,7 @@ class Management:
     down: bool = False
     requests: list[Request] = field(default_factory=list)
     explained: authz_pb2.ExplainResponse = field(default_factory=authz_pb2.ExplainResponse)
+    limits: Limits = field(default_factory=Limits)
 
     def __call__(self, request: Request) -> Response:
         self.requests.append(request)
@@ -45,6 +49,8 @@ class Management:
             return refused(RefusalError(503, "no healthy upstream"))
         if request.bearer not in self.issuer.names:
             return refused(RefusalError(401, "Invalid or expired token"))
+        if request.path.startswith("/v1/limits/"):
+            return Transcoder(LIMITS, self.limits)(request)
         return Transcoder(DESCRIPTORS, self)(request)
 
     def CreateApiKey(self, asked: api_keys_pb2.CreateApiKeyRequest, request: Request) -> Any:
