@@ -198,6 +198,26 @@ function json.members(s)
   return members, open
 end
 
+-- How many elements of the array that `s` is, well-formed, are no numbers; nil when `s` is no array.
+function json.count_others(s)
+  if s:byte() ~= OPEN_ARRAY then
+    return nil
+  end
+  local count, i, c = 0, skip_space(s, 2)
+  while c ~= CLOSE_ARRAY do
+    if c == COMMA then
+      i = i + 1
+    else
+      if c ~= MINUS and (c < ZERO or c > NINE) then
+        count = count + 1
+      end
+      i = value_end(s, i, 1)
+    end
+    i, c = skip_space(s, i)
+  end
+  return count
+end
+
 -- `s` with members set: `values` maps a name to a function from the raw value that is there (nil when none is) to
 -- the raw value that shall be. A missing member becomes the first; every other byte stays. Nil when `s` is no object.
 function json.set(s, values)

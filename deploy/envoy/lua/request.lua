@@ -1,6 +1,6 @@
 -- What a decision needs to know of a request's body, read before authz is asked and handed to it as the metadata
 -- `maas.request`, strings only. Three outcomes: `malformed` with the reason; `content_type` when there may be a body
--- that was not read; else `bytes` and those of FIELDS that are there. A request that can have no body gets none.
+-- that was not read; else `bytes`, those of FIELDS that are there, and `prompts` when there is more than one. A request that can have no body gets none.
 local SPACE_NAME = 'maas.request'
 local HAS_BODY = { POST = true, PUT = true, PATCH = true }
 local MAX_VALUE_BYTES = 1024 -- no field that is read here is longer in earnest; keeps Check small
@@ -27,6 +27,14 @@ local function count(raw)
   return nil, 'must be a whole number, 0 or more'
 end
 
+-- llama.cpp's way to say "no cap" is a number below 0.
+local function bound(raw)
+  if raw:find('^%-?%d+$') and #raw <= 15 then
+    return raw
+  end
+  return nil, 'must be a whole number'
+end
+
 local function options(raw)
   if raw:byte() ~= 123 then -- {
     return nil, 'must be an object'
@@ -43,10 +51,13 @@ local FIELDS = {
   { 'max_tokens', count },
   { 'max_completion_tokens', count },
   { 'max_output_tokens', count },
+  { 'n_predict', bound },
   { 'n', count },
+  { 'best_of', count },
+  { 'n_cmpl', count },
   { 'stream_options', options },
 }
-local KNOWN = {}
+local KNOWN = { prompt = true }
 for _, field in ipairs(FIELDS) do
   KNOWN[field[1]] = true
 end
@@ -84,6 +95,11 @@ local function read(body)
         end
       end
     end
+  end
+  local prompt = members.prompt
+  local texts = prompt and json.count_others(body:sub(prompt[1], prompt[2]))
+  if texts and texts > 1 then
+    found.prompts = tostring(texts) -- a list of token numbers is one prompt, a list of anything else one prompt for each
   end
   return found
 end

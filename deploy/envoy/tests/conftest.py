@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from lupa.luajit21 import LuaRuntime
@@ -13,6 +13,8 @@ from maas_local.gateway import lua_program
 
 HANDLE = (Path(__file__).parent / "handle.lua").read_text()
 LUA = Path(__file__).parents[1] / "lua"
+SPACES = {"decided": "envoy.filters.http.ext_authz", "ratelimit": "envoy.filters.http.ratelimit", "read": "maas.request"}
+Facts: TypeAlias = Mapping[str, str] | None
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class Passed:
     headers: dict[str, str]
     body: bytes
     metadata: dict[str, dict[str, str]]
+    reply: tuple[str, str] | None
+    """Status and body of the answer that the filter gave itself."""
 
 
 class LuaFilter:
@@ -32,20 +36,21 @@ class LuaFilter:
         self.lua.execute(lua_program(name))
         self._handle = self.lua.execute(HANDLE)
 
-    def request(self, headers: Mapping[str, str], body: bytes | None, decided: Mapping[str, str] | None = None) -> Passed:
-        return self._pass("envoy_on_request", {":method": "POST", **headers}, [] if body is None else [body], decided)
+    def request(self, headers: Mapping[str, str], body: bytes | None, decided: Facts = None, **spaces: Facts) -> Passed:
+        """`decided` is what authz told, `ratelimit` and `read` what the others did."""
+        return self._pass("envoy_on_request", {":method": "POST", **headers}, [] if body is None else [body], {"decided": decided} | spaces)
 
-    def response(self, headers: Mapping[str, str], pieces: Sequence[bytes], decided: Mapping[str, str] | None = None) -> Passed:
-        return self._pass("envoy_on_response", {":status": "200", **headers}, pieces, decided)
+    def response(self, headers: Mapping[str, str], pieces: Sequence[bytes], decided: Facts = None, **spaces: Facts) -> Passed:
+        return self._pass("envoy_on_response", {":status": "200", **headers}, pieces, {"decided": decided} | spaces)
 
-    def _pass(self, entry: str, headers: Mapping[str, str], pieces: Sequence[bytes], decided: Mapping[str, str] | None) -> Passed:
+    def _pass(self, entry: str, headers: Mapping[str, str], pieces: Sequence[bytes], spaces: Mapping[str, Facts]) -> Passed:
         table = self.lua.table_from
         passing = table(dict(headers))
-        metadata = table({"envoy.filters.http.ext_authz": table(dict(decided))} if decided is not None else {})
-        handle, body = self._handle(passing, table([piece.decode("latin-1") for piece in pieces]), metadata)
+        metadata = table({SPACES[space]: table(dict(facts)) for space, facts in spaces.items() if facts is not None})
+        handle, body, reply = self._handle(passing, table([piece.decode("latin-1") for piece in pieces]), metadata)
         getattr(self.lua.globals(), entry)(handle)
         told = {space: dict(values) for space, values in metadata.items()}
-        return Passed(dict(passing), body().encode("latin-1"), told)
+        return Passed(dict(passing), body().encode("latin-1"), told, reply())
 
 
 @pytest.fixture(scope="session")
@@ -85,6 +90,9 @@ class LuaJson:
     def set(self, text: bytes, name: str, value: bytes) -> bytes | None:
         made = self._json.set(text.decode("latin-1"), self._lua.table_from({name: lambda _: value.decode("latin-1")}))
         return None if made is None else made.encode("latin-1")
+
+    def count_others(self, text: bytes) -> int | None:
+        return self._json.count_others(text.decode("latin-1"))
 
     def quote(self, text: str) -> str:
         return str(self._json.quote(text))

@@ -1,7 +1,7 @@
 -- A stream as Envoy shows it to a Lua filter: the methods that the filters use, and Envoy's rule that an object got
 -- before the script was suspended is void after it. `pieces` are the body as it arrives; none: there is no body.
 return function(headers, pieces, metadata)
-  local suspended, sent = 0, {}
+  local suspended, sent, reply = 0, {}, nil
 
   local function object(methods)
     local born = suspended
@@ -89,6 +89,11 @@ return function(headers, pieces, metadata)
     end
   end
 
+  function handle.respond(_, headers, text)
+    assert(not reply, 'one answer only')
+    reply = { headers[':status'], text }
+  end
+
   -- What the next one gets: what the filter took in hand, and what it left alone.
   local function body()
     local texts = {}
@@ -98,5 +103,9 @@ return function(headers, pieces, metadata)
     return table.concat(texts) .. table.concat(pieces)
   end
 
-  return handle, body
+  return handle, body, function()
+    if reply then
+      return reply[1], reply[2]
+    end
+  end
 end

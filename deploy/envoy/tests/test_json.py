@@ -158,3 +158,27 @@ def test_the_reason_tells_a_person_what_is_wrong(lua_json, text, reason):
 def test_deep_nesting_within_the_bound_is_fine(lua_json):
     deep = b"[" * 511 + b"]" * 511
     assert lua_json.members(b'{"a":' + deep + b"}") == {"a": deep}
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        (b"[]", 0),
+        (b"[ ]", 0),
+        (b'["a"]', 1),
+        (b'[ "a,[" , [1,2] ,{"x":[]}, null,-1, 2.5 ]', 4),
+        (b"[1,-2,3e5]", 0),
+        (b'"a"', None),
+        (b"{}", None),
+        (b"5", None),
+    ],
+)
+def test_the_elements_of_an_array_that_are_no_numbers_are_counted(lua_json, text, count):
+    assert lua_json.count_others(text) == count
+
+
+@EXAMPLES
+@given(st.lists(VALUES, max_size=5))
+def test_a_parser_counts_the_same_elements(lua_json, values):
+    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    assert lua_json.count_others(json.dumps(values, indent=1).encode()) == len(values) - len(numbers)

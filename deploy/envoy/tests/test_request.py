@@ -22,7 +22,8 @@ def told(request_filter, body, headers=JSON, method="POST"):
 def test_the_fields_of_a_request_are_read(request_filter):
     body = b"""{
       "messages": [{"role": "user", "content": "\\"model\\": \\"other\\" }{][", "max_tokens": 9}], "model" : "smol",
-      "stream":true, "max_tokens": 100 ,"max_completion_tokens":0,"max_output_tokens":7, "n":2,
+      "stream":true, "max_tokens": 100 ,"max_completion_tokens":0,"max_output_tokens":7, "n":2, "best_of":3, "n_cmpl":4, "n_predict":-1,
+      "prompt": ["a", [5, 6], "b"],
       "stream_options": { "include_usage" : false }, "seed": 9007199254740993
     }"""
     assert told(request_filter, body) == {
@@ -33,6 +34,10 @@ def test_the_fields_of_a_request_are_read(request_filter):
         "max_completion_tokens": "0",
         "max_output_tokens": "7",
         "n": "2",
+        "best_of": "3",
+        "n_cmpl": "4",
+        "n_predict": "-1",
+        "prompts": "3",
         "stream_options": '{ "include_usage" : false }',
     }
 
@@ -40,6 +45,12 @@ def test_the_fields_of_a_request_are_read(request_filter):
 def test_a_field_that_is_null_counts_as_not_given(request_filter):
     body = b'{"model":"m","stream":null,"max_tokens":null,"n":null,"stream_options":null}'
     assert told(request_filter, body) == {"bytes": str(len(body)), "model": "m"}
+
+
+@pytest.mark.parametrize("prompt", [b'"a"', b"[]", b'["a"]', b"[1,2]", b"[[1,2]]", b"null", b'{"a":1}', b"5", b'"' + b"x" * 2000 + b'"'])
+def test_one_prompt_is_not_told_about(request_filter, prompt):
+    body = b'{"prompt":' + prompt + b"}"
+    assert told(request_filter, body) == {"bytes": str(len(body))}
 
 
 def test_a_body_without_any_of_the_fields_tells_its_size(request_filter):
@@ -105,9 +116,11 @@ def test_what_a_parser_reads_is_what_is_told(request_filter, fields, others, asc
         *((b'{"stream":' + value + b"}", 'the field "stream" must be true or false') for value in [b'"true"', b"1", b"0", b"[]"]),
         *(
             (b'{"%s":%s}' % (name, value), f'the field "{name.decode()}" must be a whole number, 0 or more')
-            for name in [b"max_tokens", b"max_completion_tokens", b"max_output_tokens", b"n"]
+            for name in [b"max_tokens", b"max_completion_tokens", b"max_output_tokens", b"n", b"best_of", b"n_cmpl"]
             for value in [b'"9"', b"-1", b"1.0", b"1e3", b"true", b"[]", b"9999999999999999"]
         ),
+        *((b'{"n_predict":' + value + b"}", 'the field "n_predict" must be a whole number') for value in [b'"9"', b"1.0", b"true"]),
+        (b'{"Prompt":"a"}', 'the field "prompt" must be written in lower-case ASCII letters'),
         *((b'{"stream_options":' + value + b"}", 'the field "stream_options" must be an object') for value in [b"true", b"[]", b'"a"']),
         (b'{"stream_options":{"a":"\xff"}}', 'the field "stream_options" must be printable ASCII'),
         (

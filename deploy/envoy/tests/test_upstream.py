@@ -95,3 +95,12 @@ def test_a_report_that_the_client_did_not_ask_for_is_counted_but_not_passed_on(u
 def test_an_answer_that_cannot_hold_a_report_passes(upstream_filter, headers):
     passed = upstream_filter.response(headers, [b'{"usage":' + USAGE + b"}"])
     assert (passed.body, passed.metadata) == (b'{"usage":' + USAGE + b"}", {})
+
+
+@pytest.mark.parametrize(
+    ("status", "ratelimit", "expected"),
+    [("429", {"status": "400"}, "400"), ("429", {}, "429"), ("429", None, "429"), ("200", {"status": "400"}, "200")],
+)
+def test_a_refusal_has_the_status_that_ratelimit_names(upstream_filter, status, ratelimit, expected):
+    passed = upstream_filter.response({":status": status, "content-type": "application/json"}, [b"{}"], ratelimit=ratelimit)
+    assert (passed.headers[":status"], passed.body) == (expected, b"{}")

@@ -23,7 +23,7 @@ DESCRIPTOR = _REPOSITORY / "protos/gen/maas/descriptor.binpb"
 # What each Lua filter is made of. A filter is one program, so what two of them need is part of both.
 _PROGRAMS = {
     "request": ("json", "request"),
-    "upstream": ("json", "usage", "upstream"),
+    "upstream": ("json", "usage", "cap", "upstream"),
     "models": ("json", "errors", "models"),
     "management": ("json", "errors", "management"),
 }
