@@ -1,6 +1,7 @@
 -- What a decision needs to know of a request's body, read before authz is asked and handed to it as the metadata
 -- `maas.request`, strings only. Three outcomes: `malformed` with the reason; `content_type` when there may be a body
--- that was not read; else `bytes`, those of FIELDS that are there, and `prompts` when there is more than one. A request that can have no body gets none.
+-- that was not read; else `bytes`, those of FIELDS that are there, and `prompts`, how many, when there are several. A
+-- request that can have no body gets none.
 local SPACE_NAME = 'maas.request'
 local HAS_BODY = { POST = true, PUT = true, PATCH = true }
 local MAX_VALUE_BYTES = 1024 -- no field that is read here is longer in earnest; keeps Check small
@@ -97,9 +98,9 @@ local function read(body)
     end
   end
   local prompt = members.prompt
-  local texts = prompt and json.count_others(body:sub(prompt[1], prompt[2]))
-  if texts and texts > 1 then
-    found.prompts = tostring(texts) -- a list of token numbers is one prompt, a list of anything else one prompt for each
+  if prompt and body:byte(prompt[1]) == 91 then -- [: of token numbers is one prompt, of anything else one for each
+    local texts = json.count_others(body:sub(prompt[1], prompt[2]))
+    found.prompts = texts > 1 and tostring(texts) or nil
   end
   return found
 end

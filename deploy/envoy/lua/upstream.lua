@@ -1,6 +1,7 @@
 -- What happens to a request that was admitted, and to its answer: the edits that authz and ratelimit asked for,
--- byte-exact, and the token use that the model reports, put into the metadata `maas.usage` as it streams by, so that the rate limiter is
--- told when the stream ends, however it ends. Nothing of an answer is held back, but see usage.without_report.
+-- byte-exact, and the token use that the model reports, put into the metadata `maas.usage` as it streams by, so that the
+-- rate limiter is told when the stream ends, however it ends. Nothing of an answer is held back, but see
+-- usage.without_report.
 local AUTHZ, RATELIMIT = 'envoy.filters.http.ext_authz', 'envoy.filters.http.ratelimit'
 local NO_TOKENS_LEFT = 'Token quota exceeded. You have consumed the maximum number of tokens allowed for your tier.'
 

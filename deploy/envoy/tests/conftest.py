@@ -91,8 +91,8 @@ class LuaJson:
         made = self._json.set(text.decode("latin-1"), self._lua.table_from({name: lambda _: value.decode("latin-1")}))
         return None if made is None else made.encode("latin-1")
 
-    def count_others(self, text: bytes) -> int | None:
-        return self._json.count_others(text.decode("latin-1"))
+    def count_others(self, text: bytes) -> int:
+        return int(self._json.count_others(text.decode("latin-1")))
 
     def quote(self, text: str) -> str:
         return str(self._json.quote(text))
