@@ -34,7 +34,7 @@ _LIST = [
 ]
 
 LimitId = Annotated[
-    str | None, typer.Option("--limit", metavar="ID", help="Of this limit only: its id, as maas explain shows it.", show_default=False)
+    str | None, typer.Option("--limit", metavar="ID", help="Of this limit only: its id, as the list shows it.", show_default=False)
 ]
 Subject = Annotated[
     str | None,

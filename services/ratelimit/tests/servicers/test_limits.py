@@ -270,6 +270,33 @@ def test_a_reset_forgets_what_was_used_keeps_what_is_in_flight_and_is_audited(ru
     run(scenario)
 
 
+@pytest.mark.parametrize("window", ["1m", "day in Europe/Berlin", "sliding 1m", "sliding-log 1m", "gcra 1m burst 5"])
+def test_a_reset_leaves_the_whole_limit_whatever_its_window(run, window):
+    plan = f"1;r:requests:5:{window}:user"
+
+    async def scenario(world) -> None:
+        for number in range(3):
+            await world.admit(number, plan)
+        assert await reset(world, limit_id="r", subject=ANN) == 1
+        assert [(limit.used, limit.remaining) for limit in await peek(world, plan)] == [(0, 5)]
+
+    run(scenario)
+
+
+def test_a_reset_of_a_sliding_limit_forgets_the_bucket_before_too(run):
+    plan = "1;r:requests:5:sliding 1m:user"
+
+    async def scenario(world) -> None:
+        for number in range(5):
+            await world.admit(number, plan)
+        world.clock.advance(31)
+        assert (await peek(world, plan))[0].remaining == 0
+        assert await reset(world, subject=ANN) == 1
+        assert (await peek(world, plan))[0].remaining == 5
+
+    run(scenario)
+
+
 def test_a_reset_of_a_limit_is_everybody_s(run):
     async def scenario(world) -> None:
         await world.admit(1, PLAN)

@@ -64,14 +64,15 @@ class LimitsServicer(LimitsServiceServicer):
     async def ListCounters(self, request: pb.ListCountersRequest, _context: Context) -> pb.ListCountersResponse:
         """See the proto. In a thread: there may be a million of them."""
         _require_admin(current_principal())
+        after = after_token(request.page_token, (str,))
         counters, following = await asyncio.to_thread(
             self._admin.list_counters,
             _filter(request),
             page_size=request.page_size or _PAGE_SIZE,
-            page_token=request.page_token,
+            page_token=str(after[0]) if after else "",
             now=self._clock.now(),
         )
-        return pb.ListCountersResponse(counters=map(_pack_counter, counters), next_page_token=following)
+        return pb.ListCountersResponse(counters=map(_pack_counter, counters), next_page_token=page_token(following) if following else "")
 
     async def ResetCounters(self, request: pb.ResetCountersRequest, _context: Context) -> pb.ResetCountersResponse:
         """See the proto."""
