@@ -56,7 +56,7 @@ class Per:
             raise ValueError(f'per "{text[:100]}": want one of {", ".join(Scope)}, or several joined by + like user+model') from None
         ordered = tuple(scope for scope in Scope if scope in scopes)
         if scopes != ordered:
-            raise ValueError(f'per "{text}": write it as "{"+".join(ordered)}"')
+            raise ValueError(f'per "{text[:100]}": write it as "{"+".join(ordered)}"')
         return cls(scopes)
 
     @property
@@ -144,9 +144,12 @@ class Limit:
             raise ValueError(f'window "-": only concurrency has none; {self.metric} want one, like 1m, month or sliding 1h')
         if isinstance(self.window, SlidingLog) and self.amount > MAX_LOGGED:
             raise ValueError(f"amount {self.amount}: a sliding log holds at most {MAX_LOGGED}; for more use sliding")
-        if isinstance(self.window, Gcra) and max(self.amount, self.window.burst or 0) * self.window.seconds * 1000 > MAX_GCRA:
+        if isinstance(self.window, Gcra):
             most = MAX_GCRA // (self.window.seconds * 1000)
-            raise ValueError(f"amount {self.amount}: a gcra window of {self.window.name} counts exactly up to {most}; for more use sliding")
+            if self.amount > most:
+                raise ValueError(f"amount {self.amount}: {self.window.text} counts exactly up to {most}; for more use sliding")
+            if (self.window.burst or 0) > most:
+                raise ValueError(f'window "{self.window.text}": want a burst of at most {most}, up to which it counts exactly')
         if self.notify and (list(self.notify) != sorted(set(self.notify)) or not 1 <= self.notify[0] <= self.notify[-1] <= 100):  # noqa: PLR2004 - percent
             raise ValueError(f"notify {'/'.join(map(str, self.notify))}: want percentages from 1 to 100, ascending")
         if self.notify and self.window.kind != "bucket":

@@ -20,12 +20,16 @@ from typing import ClassVar, Literal, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _DAY_S = 86400
+_SAVED_S = 2 * 3600
+"""The most that clocks go forward (Antarctica/Troll)."""
 MAX_WINDOW_S = 366 * _DAY_S
 _DURATION = re.compile(r"([1-9][0-9]{0,7})([smhd])")
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": _DAY_S}
 _UNIT_NAME = {"s": "second", "m": "minute", "h": "hour", "d": "day"}
 _CALENDAR = re.compile(r"(day|week|month)(?: from ([a-z]+|[1-9][0-9]?))?(?: in ([A-Za-z0-9_+/-]{1,64}))?")
 _GCRA = re.compile(r"gcra ([0-9a-z]+)(?: burst ([1-9][0-9]{0,15}))?")
+_NO_ZONES = ("posix/", "right/", "posixrules", "localtime", "Factory")
+"""Lie among the zones, but count leap seconds or differ from machine to machine."""
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _WANT = (
     "want one of: 1m (also 30s, 6h, 7d) · day, week from sunday, month from 15, each with in <time zone> · sliding 1m · sliding-log 1m · "
@@ -56,7 +60,7 @@ class Window(ABC):
     @property
     @abstractmethod
     def length_s(self) -> int:
-        """Seconds from begin to end; of a calendar window the fewest there can be. 0 when there is no window."""
+        """Seconds from begin to end; of a calendar window the fewest that daylight saving leaves. 0 when there is no window."""
 
     def bounds(self, now: float) -> tuple[int, int]:  # noqa: ARG002 - these have none
         """First second of the window (of a sliding one: of its newer bucket) that `now` lies in, and first second after it; Unix time.
@@ -156,7 +160,8 @@ class CalendarWindow(Window):
     @property
     def length_s(self) -> int:
         """See Window."""
-        return {"day": _DAY_S, "week": 7 * _DAY_S, "month": 28 * _DAY_S}[self.period] - 2 * 3600  # clocks go forward
+        days = {"day": 1, "week": 7, "month": 28}[self.period]
+        return days * _DAY_S - (0 if self.zone == "UTC" else _SAVED_S)
 
     @cached_property
     def _zone_info(self) -> ZoneInfo:
@@ -166,7 +171,11 @@ class CalendarWindow(Window):
         """See Window."""
         today = datetime.fromtimestamp(int(now), self._zone_info).date()
         first, after = self._dates(today)
-        return _begin_of(first, self.zone), _begin_of(after, self.zone)
+        end = _begin_of(after, self.zone)
+        if now >= end:  # clocks went back from past midnight: the new day, once begun, goes on
+            first, after = self._dates(after)
+            end = _begin_of(after, self.zone)
+        return _begin_of(first, self.zone), end
 
     def _dates(self, today: date) -> tuple[date, date]:
         """First date of the window, and first after it."""
@@ -217,10 +226,8 @@ def _calendar(text: str, period: str, renewal: str | None, zone: str | None) -> 
             wanted = {"day": "a day begins at midnight: leave out from", "week": f"want one of {', '.join(_WEEKDAYS)}"}
             raise ValueError(f'window "{text}": from {renewal}: {wanted.get(period, "want a day of the month, 1 to 31")}')
     zone = zone or "UTC"
-    try:
-        ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f'window "{text}": time zone "{zone}" is not known; want an IANA name like Europe/Berlin') from None
+    if not _is_zone(zone):
+        raise ValueError(f'window "{text}": time zone "{zone}" is not known; want an IANA name like Europe/Berlin')
     canonical = period
     if (period, day) not in {("day", 1), ("week", 0), ("month", 1)}:
         canonical += f" from {_WEEKDAYS[day] if period == 'week' else day}"
@@ -229,6 +236,14 @@ def _calendar(text: str, period: str, renewal: str | None, zone: str | None) -> 
     if text != canonical:
         raise ValueError(f'window "{text}": write it as "{canonical}"; one window has one name')
     return CalendarWindow(text, period, day, zone)
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return not name.startswith(_NO_ZONES)
 
 
 def _renewal(year: int, month: int, day: int) -> date:
@@ -241,7 +256,7 @@ def _month_after(year: int, month: int) -> tuple[int, int]:
 
 @lru_cache(maxsize=4096)
 def _begin_of(day: date, zone: str) -> int:
-    """The first second of a date in a zone. Where clocks skip midnight, it is the second after the skip."""
+    """The first second in a zone that is of that date or a later one: where clocks skip midnight, the second after the skip."""
     zone_info = ZoneInfo(zone)
     midnight = datetime.combine(day, time(), zone_info)
     late = int(midnight.timestamp())
