@@ -120,7 +120,7 @@ def test_estimates_are_listed_page_by_page(admin: World) -> None:
         ModelEstimate(model=model, tokens_per_byte=0.2345678, output_mean=187.4, samples=12) for model in ("a", "b", "c")
     ]
     header, *lines = admin.run("estimates").stdout.splitlines()
-    assert header.rstrip() == "MODEL   INPUT TOKENS PER BYTE   OUTPUT TOKENS   LEARNED FROM"
+    assert header.rstrip() == "MODEL  INPUT TOKENS PER BYTE  OUTPUT TOKENS  LEARNED FROM"
     assert [line.split() for line in lines] == [[model, "0.235", "187", "12"] for model in ("a", "b", "c")]
     assert [each["model"] for each in admin.json("estimates", "--limit", "2")] == ["a", "b"]
     assert admin.json("estimates")[0]["tokensPerByte"] == 0.2345678

@@ -26,7 +26,7 @@ def root() -> TyperGroup:
 
 def test_the_commands_are_those_promised() -> None:
     assert {" ".join(path) for path in commands(root())} == {
-        *("login", "logout", "whoami", "explain", "chat", "estimates"),
+        *("login", "logout", "whoami", "quota", "explain", "chat", "estimates"),
         *(f"counters {name}" for name in ("list", "reset")),
         *(f"keys {name}" for name in ("create", "list", "show", "revoke")),
         *(f"models {name}" for name in ("list", "add", "show", "update", "remove")),

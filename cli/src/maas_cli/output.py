@@ -33,10 +33,11 @@ Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Stop after th
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a list, or a line of one thing: its title, and what it shows of an item."""
+    """A column of a list, or a line of one thing: its title, and what it shows of an item. One that is whole is not folded."""
 
     title: str
     show: Callable[[Item], str]
+    is_whole: bool = False
 
 
 def field(title: str, name: str) -> Column:
@@ -73,9 +74,9 @@ def show_list(items: Sequence[Item], columns: Sequence[Column], output: Format, 
     if output is not Format.TABLE:
         _dump(list(items), output)
     elif items:
-        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
+        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
         for column in columns:
-            table.add_column(column.title.upper(), overflow="fold")
+            table.add_column(column.title.upper(), overflow="fold", no_wrap=column.is_whole)
         for item in items:
             table.add_row(*(_cell(column.show(item)) for column in columns))
         console().print(table)

@@ -41,6 +41,7 @@ class Management:
     down: bool = False
     requests: list[Request] = field(default_factory=list)
     explained: authz_pb2.ExplainResponse = field(default_factory=authz_pb2.ExplainResponse)
+    quota: authz_pb2.GetQuotaResponse = field(default_factory=authz_pb2.GetQuotaResponse)
     limits: Limits = field(default_factory=Limits)
 
     def __call__(self, request: Request) -> Response:
@@ -152,6 +153,11 @@ class Management:
         if asked.key_id:
             _found(self.keys, asked.key_id, "key")
         return self.explained
+
+    def GetQuota(self, asked: authz_pb2.GetQuotaRequest, request: Request) -> Any:
+        if asked.key_id:
+            _found(self.keys, asked.key_id, "key")
+        return self.quota
 
     def _caller(self, request: Request) -> str:
         return self.issuer.names[request.bearer]
