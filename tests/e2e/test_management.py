@@ -31,6 +31,7 @@ PATHS = [
     ("POST", "/v1/tiers/lookup"),
     ("GET", "/v1/models"),
     ("POST", "/v1/explain"),
+    ("GET", "/v1/quota"),
     ("POST", "/v1/limits/peek"),
     ("GET", "/v1/limits/counters"),
     ("POST", "/v1/limits/counters:reset"),

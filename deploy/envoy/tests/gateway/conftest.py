@@ -24,6 +24,7 @@ from envoy.service.auth.v3 import external_auth_pb2, external_auth_pb2_grpc
 from envoy.service.discovery.v3 import ads_pb2_grpc, discovery_pb2
 from envoy.service.ratelimit.v3 import rls_pb2, rls_pb2_grpc
 from google.protobuf import json_format
+from maas.authz.v1 import authz_pb2_grpc
 from maas.ratelimit.v1 import limits_pb2_grpc
 from maas.registry.v1 import models_pb2_grpc
 from maas_local.gateway import GatewayOptions, render
@@ -274,6 +275,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     models_pb2_grpc.add_ModelsServiceServicer_to_server(servicer, server)
     models_pb2_grpc.add_AvailableModelsServiceServicer_to_server(servicer, server)
     limits_pb2_grpc.add_LimitsServiceServicer_to_server(servicer, server)
+    authz_pb2_grpc.add_AuthzServiceServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     options = GatewayOptions(

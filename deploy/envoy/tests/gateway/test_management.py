@@ -5,6 +5,7 @@ from __future__ import annotations
 import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
+from maas.authz.v1 import authz_pb2
 from maas.ratelimit.v1 import limits_pb2
 from maas.registry.v1 import models_pb2
 
@@ -28,6 +29,26 @@ def test_what_is_created_is_answered_201_and_the_caller_s_own_credential_is_what
     answer = gateway.management.post(MODELS, json={"id": "m"}, headers={"authorization": "Bearer jwt", "x-maas-workload": "forged"})
     assert (answer.status_code, answer.json()["id"], answer.json()["created"]) == (201, "m", 5)
     assert "x-http-code" not in answer.headers
+    assert gateway.services.metadata["authorization"] == "Bearer jwt"
+    assert "x-maas-workload" not in gateway.services.metadata
+
+
+def test_people_read_their_own_quota(gateway):
+    def answer(method, request, context):
+        assert request == authz_pb2.GetQuotaRequest(key_id="4kT9wQzL0aXe", model="m")
+        limit = limits_pb2.LimitState(id="tier/free/spend", metric="cost", used=7, reset=60)
+        return authz_pb2.GetQuotaResponse(tier="free", user="https://issuer.example|ann", limits=[limit])
+
+    gateway.services.call = answer
+    asked = {"params": {"keyId": "4kT9wQzL0aXe", "model": "m"}, "headers": {"authorization": "Bearer jwt", "x-maas-workload": "forged"}}
+    told = gateway.management.get("/v1/quota", **asked).json()
+    assert (told["tier"], told["group"], told["user"]) == ("free", "", "https://issuer.example|ann")
+    assert {name: told["limits"][0][name] for name in ("id", "used", "reserved", "reset")} == {
+        "id": "tier/free/spend",
+        "used": "7",
+        "reserved": "0",
+        "reset": 60,
+    }
     assert gateway.services.metadata["authorization"] == "Bearer jwt"
     assert "x-maas-workload" not in gateway.services.metadata
 
