@@ -12,6 +12,7 @@ import structlog
 from maas.keys.v1.api_keys_pb2_grpc import ApiKeysServiceStub
 from maas.keys.v1.lookup_pb2 import WatchKeysRequest
 from maas.keys.v1.lookup_pb2_grpc import KeyLookupServiceStub
+from maas.keys.v1.usage_pb2_grpc import UsageServiceStub
 from maas_common.server import serve
 from maas_common.testing import WORKLOAD, WORKLOAD_SECRET, FakeClock, Issuer, issuer
 from maas_common.testing.databases import postgres_database, postgres_server
@@ -115,6 +116,7 @@ class World:
         self.channel = channel
         self.keys = ApiKeysServiceStub(channel)
         self.lookup = KeyLookupServiceStub(channel)
+        self.usage = UsageServiceStub(channel)
         self.clock = clock
         self.settings = settings
         self.running = running

@@ -5,6 +5,7 @@ from __future__ import annotations
 import grpc
 from maas.keys.v1.api_keys_pb2_grpc import add_ApiKeysServiceServicer_to_server
 from maas.keys.v1.lookup_pb2_grpc import add_KeyLookupServiceServicer_to_server
+from maas.keys.v1.usage_pb2_grpc import add_UsageServiceServicer_to_server
 from maas_common.auth.principal import Access
 from maas_common.clock import Clock, SystemClock
 from maas_common.readiness import Readiness
@@ -12,15 +13,18 @@ from maas_common.server import Service, run
 from maas_common.sql import migrate, open_database
 
 from maas_keys.adapters.sql_store import MIGRATIONS, SqlKeyStore
+from maas_keys.adapters.usage_store import SqlUsageStore
 from maas_keys.servicers.api_keys import ApiKeysServicer
 from maas_keys.servicers.feed import DATABASE, ChangeFeed, Pace
 from maas_keys.servicers.key_lookup import KeyLookupServicer
+from maas_keys.servicers.usage import UsageServicer
 from maas_keys.settings import KeysSettings
 
 NAME = "keys"
 ACCESS = {
     "maas.keys.v1.ApiKeysService": Access.USER,
     "maas.keys.v1.KeyLookupService": Access.WORKLOAD,
+    "maas.keys.v1.UsageService": Access.WORKLOAD,
 }
 
 
@@ -39,6 +43,7 @@ def build(settings: KeysSettings, clock: Clock | None = None) -> Service:
     def register(server: grpc.aio.Server) -> None:
         add_ApiKeysServiceServicer_to_server(ApiKeysServicer(store, feed, terms, clock), server)
         add_KeyLookupServiceServicer_to_server(KeyLookupServicer(store, feed), server)
+        add_UsageServiceServicer_to_server(UsageServicer(SqlUsageStore(engine)), server)
 
     return Service(NAME, settings, readiness, ACCESS, register, background=[feed.follow], clock=clock)
 

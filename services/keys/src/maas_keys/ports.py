@@ -8,6 +8,7 @@ from typing import Protocol
 from maas_keys.core.api_key import ApiKey
 from maas_keys.core.caller import KeyFilter
 from maas_keys.core.changes import Changes
+from maas_keys.core.usage import BudgetPassed, UsageRecord
 
 
 class KeyStore(Protocol):
@@ -39,4 +40,16 @@ class KeyStore(Protocol):
 
     async def changes(self, after: int) -> Changes:
         """What happened after that revision."""
+        ...
+
+
+class UsageStore(Protocol):
+    """Where raw usage is kept."""
+
+    async def record(self, records: Sequence[UsageRecord], budgets: Sequence[BudgetPassed]) -> int:
+        """Keep all of it or nothing; how many records were new. UnavailableError when it can't be reached.
+
+        A record whose request id is known is left as it is, but one that ended takes the place of one that expired. A budget's
+        threshold is kept once for each counter, subject and window.
+        """
         ...

@@ -8,6 +8,7 @@ import grpc
 import pytest
 from maas.keys.v1.api_keys_pb2 import CreateApiKeyRequest, GetApiKeyRequest, ListApiKeysRequest, RevokeApiKeyRequest
 from maas.keys.v1.lookup_pb2 import LookupApiKeyRequest, WatchKeysRequest
+from maas.keys.v1.usage_pb2 import RecordUsageRequest
 from maas_common.testing import WORKLOAD
 
 OK = grpc.StatusCode.OK
@@ -22,6 +23,7 @@ TABLE = {
     "RevokeApiKey": (WHO, WHO, OK, NONE, OK, WHO, WHO),
     "LookupApiKey": (WHO, WHO, WHO, WHO, WHO, OK, WHO),
     "WatchKeys": (WHO, WHO, WHO, WHO, WHO, OK, WHO),
+    "RecordUsage": (WHO, WHO, WHO, WHO, WHO, OK, WHO),
 }
 
 
@@ -41,6 +43,7 @@ async def ends_with(world, method, key_id, metadata):
         "ListApiKeys": (world.keys.ListApiKeys, ListApiKeysRequest()),
         "RevokeApiKey": (world.keys.RevokeApiKey, RevokeApiKeyRequest(id=key_id)),
         "LookupApiKey": (world.lookup.LookupApiKey, LookupApiKeyRequest(id=key_id)),
+        "RecordUsage": (world.usage.RecordUsage, RecordUsageRequest()),
     }[method]
     return await stub(request, metadata=metadata).code()
 

@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine, Sequence
-from functools import wraps
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
 
-from maas_common.errors import UnavailableError
 from maas_common.sql import last_revision, next_revision, writing
 from sqlalchemy import Engine
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, delete, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from maas_keys.adapters.off_the_loop import off_the_loop
 from maas_keys.adapters.tables import LOG, REVISIONS, ApiKeyRow, KeyChangeRow, key_of, row_of
 from maas_keys.core.api_key import ApiKey
 from maas_keys.core.caller import KeyFilter
 from maas_keys.core.changes import Changes, changes_since
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def _off_the_loop(work: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
-    """Run blocking work in a thread; a database that does not answer is UnavailableError, its own words the cause."""
-
-    @wraps(work)
-    async def call(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return await asyncio.to_thread(work, *args, **kwargs)
-        except (OperationalError, InterfaceError, PoolTimeoutError) as error:
-            raise UnavailableError("the keys database does not answer just now; try again") from error
-
-    return call
 
 
 class SqlKeyStore:
@@ -47,7 +28,7 @@ class SqlKeyStore:
         self._engine = engine
         self._history = history
 
-    @_off_the_loop
+    @off_the_loop
     def add(self, key: ApiKey) -> ApiKey:
         """See KeyStore. The unique constraint, not a look before, tells a retry: two may come at once."""
         try:
@@ -63,7 +44,7 @@ class SqlKeyStore:
                     raise
                 return key_of(before)
 
-    @_off_the_loop
+    @off_the_loop
     def revoke(self, key_id: str, *, at: int) -> tuple[ApiKey, bool]:
         """See KeyStore. The row is locked first, so that of two calls at once one does it."""
         with writing(self._engine) as session:
@@ -74,20 +55,20 @@ class SqlKeyStore:
                 row.revision = self._logged(session, key_id)
         return key_of(row), revokes
 
-    @_off_the_loop
+    @off_the_loop
     def get(self, key_id: str) -> ApiKey | None:
         """See KeyStore."""
         with Session(self._engine) as session:
             row = session.get(ApiKeyRow, key_id)
             return key_of(row) if row else None
 
-    @_off_the_loop
+    @off_the_loop
     def page(self, keys: KeyFilter, *, before: int | None, size: int) -> Sequence[ApiKey]:
         """See KeyStore."""
         with Session(self._engine) as session:
             return [key_of(row) for row in session.exec(page_query(keys, before, size))]
 
-    @_off_the_loop
+    @off_the_loop
     def lookup(self, key_id: str) -> tuple[ApiKey | None, int]:
         """See KeyStore. One statement, so one snapshot whatever the isolation level."""
         query = select(REVISIONS.c.value, ApiKeyRow).outerjoin(ApiKeyRow, col(ApiKeyRow.id) == key_id).where(REVISIONS.c.log == LOG)
@@ -95,13 +76,13 @@ class SqlKeyStore:
             revision, row = session.exec(query).one()
             return key_of(row) if row else None, revision
 
-    @_off_the_loop
+    @off_the_loop
     def revision(self) -> int:
         """See KeyStore."""
         with Session(self._engine) as session:
             return last_revision(session, REVISIONS, LOG)
 
-    @_off_the_loop
+    @off_the_loop
     def changes(self, after: int) -> Changes:
         """See KeyStore. The revision is read first: what is logged after that is for the next time."""
         with Session(self._engine) as session:
