@@ -1,15 +1,23 @@
-"""What Prometheus sees of the counting."""
+"""What Prometheus sees of the counting. Plain numbers, changed by the one thread that serves Envoy: a lock for each would cost more."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter
+from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from maas_ratelimit.core.usage import Verdict
+from maas_ratelimit.core.usage import Usage, Verdict
+
+_SHOWN_AS: dict[Verdict, str] = {
+    "measured": "measured",
+    "estimated": "estimated",
+    "nothing": "nothing",
+    "refused": "nothing",
+    "undelivered": "nothing",
+}
 
 
 class StoreFigures(Protocol):
@@ -36,41 +44,62 @@ class StoreFigures(Protocol):
         ...
 
 
-class Metrics:
-    """Every outcome's counter, looked up once: labels cost more than counting."""
+class Metrics(Collector):
+    """Every outcome's count since the start."""
 
     def __init__(self, store: StoreFigures, registry: CollectorRegistry = REGISTRY) -> None:
-        admits = Counter("maas_ratelimit_admits", "Requests that asked to be admitted, by what came of it.", ["outcome"], registry=registry)
-        self.admitted = admits.labels("admitted")
-        self.refused = admits.labels("refused")
-        self.repeated = admits.labels("repeated")
-        self.undelivered = admits.labels("undelivered")
-        settles = Counter("maas_ratelimit_settles", "Requests that ended, by how their tokens were found.", ["outcome"], registry=registry)
-        self.settled: dict[Verdict, Counter] = {
-            "measured": settles.labels("measured"),
-            "estimated": settles.labels("estimated"),
-            "nothing": settles.labels("nothing"),
-            "refused": settles.labels("nothing"),
-            "undelivered": settles.labels("nothing"),
-        }
-        self.late = settles.labels("late")
-        self.duplicate = settles.labels("duplicate")
-        tokens = Counter("maas_ratelimit_tokens", "Tokens charged, by how they were found.", ["outcome"], registry=registry)
-        self.tokens: dict[Verdict, Counter] = {"measured": tokens.labels("measured"), "estimated": tokens.labels("estimated")}
-        self.invalid = Counter("maas_ratelimit_invalid", "Requests to admit or settle that could not be read.", registry=registry)
-        registry.register(_StoreCollector(store))
-
-
-class _StoreCollector(Collector):
-    def __init__(self, store: StoreFigures) -> None:
+        self.admitted = 0
+        self.refused = 0
+        self.repeated = 0
+        self.undelivered = 0
+        self.too_large = 0
+        self.uncounted = 0
+        self.throttled = 0
+        self.invalid = 0
+        self.late = 0
+        self.duplicate = 0
+        self._settled = {"measured": 0, "estimated": 0, "nothing": 0}
+        self._tokens = {"measured": 0, "estimated": 0}
+        self._exceeded: dict[str, int] = {}
         self._store = store
+        registry.register(self)
+
+    def count_settled(self, usage: Usage, *, is_late: bool) -> None:
+        """A request that ended."""
+        if is_late:
+            self.late += 1
+        else:
+            self._settled[_SHOWN_AS[usage.verdict]] += 1
+        if usage.total:
+            self._tokens[usage.verdict] += usage.total
+
+    def count_exceeded(self, limits: Iterable[str]) -> None:
+        """Shadow limits, by their ids, that would have refused."""
+        for limit in limits:
+            self._exceeded[limit] = self._exceeded.get(limit, 0) + 1
 
     def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
+        """For Prometheus."""
+        admits = {name: getattr(self, name) for name in ("admitted", "refused", "repeated", "undelivered", "too_large", "uncounted")}
+        yield _labelled("admits", "Requests that asked to be admitted, by what came of it.", "outcome", admits)
+        settles = self._settled | {"late": self.late, "duplicate": self.duplicate}
+        yield _labelled("settles", "Requests that ended, by how their tokens were found.", "outcome", settles)
+        yield _labelled("tokens", "Tokens charged, by how they were found.", "outcome", self._tokens)
+        yield _labelled("shadow_exceeded", "Requests that a shadow limit would have refused.", "limit", dict(self._exceeded))
+        yield _plain("throttled", "Requests that went on by a soft limit's second counter.", self.throttled)
+        yield _plain("invalid", "Requests to admit or settle that could not be read.", self.invalid)
+        yield _plain("reservations_expired", "Reservations released because no settle came in time.", self._store.expired)
+        yield _plain("turned_away", "Requests refused because the store was full.", self._store.turned_away)
         yield GaugeMetricFamily("maas_ratelimit_counters", "Live counters.", value=self._store.live_counters)
         yield GaugeMetricFamily("maas_ratelimit_reservations", "Reservations of requests in flight.", value=self._store.outstanding)
-        yield CounterMetricFamily(
-            "maas_ratelimit_reservations_expired", "Reservations released because no settle came in time.", value=self._store.expired
-        )
-        yield CounterMetricFamily(
-            "maas_ratelimit_turned_away", "Requests refused because the store was full.", value=self._store.turned_away
-        )
+
+
+def _labelled(name: str, told: str, label: str, values: dict[str, int]) -> CounterMetricFamily:
+    family = CounterMetricFamily(f"maas_ratelimit_{name}", told, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], value)
+    return family
+
+
+def _plain(name: str, told: str, value: int) -> CounterMetricFamily:
+    return CounterMetricFamily(f"maas_ratelimit_{name}", told, value=value)

@@ -29,5 +29,11 @@ class RatelimitSettings(ServiceSettings):
         3600.0, description="When no settle came this long after an admission, its reservation is released. Longer than any stream.", gt=0
     )
     settled_ttl_s: float = Field(600.0, description="How long a second settle of the same request is known for one, and ignored.", gt=0)
+    strict_output_tokens: int = Field(
+        4096, description="Most output tokens of a request that names no maximum itself, in tiers that are strict.", ge=1
+    )
+    max_usage_events: int = Field(
+        10_000_000, description="Usage events kept until the keys service has taken them; past it the oldest are dropped.", ge=1
+    )
     max_counters: int = Field(1_000_000, description="Counters kept in memory; past it requests are refused with 503.", ge=1)
     max_reservations: int = Field(1_000_000, description="Requests in flight; past it requests are refused with 503.", ge=1)

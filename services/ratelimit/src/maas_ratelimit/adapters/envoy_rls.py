@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 from envoy.service.ratelimit.v3 import rls_pb2
@@ -59,6 +60,28 @@ def pack_over_limit(headers: bytes, body: bytes) -> bytes:
     return _OVER_LIMIT + headers + _serialized(_Response(raw_body=body))
 
 
+def pack_too_large(body: bytes) -> bytes:
+    """The request is refused with this body, JSON, and by the gateway's Lua with a 400: this protocol knows only 429."""
+    return pack_over_limit(_TOO_LARGE, body)
+
+
+def pack_throttled(limit_id: str) -> bytes:
+    """A response with nothing but a header for the model's server, merged like `pack_header`: the limit whose second counter this is on."""
+    return _serialized(_Response(request_headers_to_add=[{"key": "x-maas-throttled", "value": limit_id}]))
+
+
+@lru_cache(maxsize=4096)
+def pack_output_cap(tokens: int) -> bytes:
+    """A response with nothing but the most output tokens that the gateway's Lua writes into the request, merged likewise."""
+    return _metadata("max_output", str(tokens))
+
+
+def _metadata(name: str, value: str) -> bytes:
+    response = _Response()
+    response.dynamic_metadata[name] = value
+    return _serialized(response)
+
+
 def pack_header(name: str, value: str) -> bytes:
     """A response with nothing but one header, ASCII: serialized messages in a row are read as one, merged.
 
@@ -103,4 +126,5 @@ def _field(name: str, number: int, messages: str | None = None) -> Field:
 
 _REQUEST = _request_class()
 _OK = _statuses(_Response.OK, 1)
+_TOO_LARGE = _metadata("status", "400")
 _OVER_LIMIT = _statuses(_Response.OVER_LIMIT, 1) + pack_header("content-type", "application/json")

@@ -112,7 +112,7 @@ class SlidingCounter(Counter):
         super().__init__(family, subject)
         if isinstance(older, SlidingCounter):
             older.older = None
-        self.older = older
+        self.older: Counter | None = older
 
     def _older(self) -> int:
         return self.older.used + self.older.reserved if self.older is not None else 0

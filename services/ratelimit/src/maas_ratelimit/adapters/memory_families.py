@@ -67,7 +67,7 @@ class Families:
         self.has_forgotten = False
         """Set when a family has left: whoever remembers families has to ask for them again."""
         self.gone: list[tuple[str, str, str, int]] = []
-        """Of long windows: name, tenant, subject and end of counters that have left; whoever keeps them elsewhere empties it."""
+        """Of long windows without an end: name, tenant, subject and end of counters that have left, for whoever keeps them elsewhere."""
 
     def all(self) -> list[Family]:
         """Every family."""
@@ -145,5 +145,5 @@ class Families:
         due.append(counter)
 
     def _note_gone(self, counter: AnyCounter) -> None:
-        if counter.family.is_long:
+        if counter.end == NEVER and counter.family.is_long:
             self.gone.append((counter.family.name, counter.family.tenant, counter.subject, counter.end))

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from maas_ratelimit.adapters.memory_counters import Holding
+from maas_ratelimit.core.counting import Account
 from maas_ratelimit.core.plans import PlannedLimit
 
 
@@ -13,6 +14,7 @@ from maas_ratelimit.core.plans import PlannedLimit
 class Reservation:
     """What one admitted request holds: of each limit, or its second counter, so much."""
 
+    account: Account
     limits: tuple[PlannedLimit, ...]
     holdings: tuple[Holding, ...]
     granted: tuple[int, ...]

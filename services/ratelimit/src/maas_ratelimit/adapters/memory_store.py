@@ -27,7 +27,7 @@ from maas_ratelimit.core.counting import (
     Settlement,
 )
 from maas_ratelimit.core.events import BudgetPassed, budget_line, usage_line
-from maas_ratelimit.core.plans import CounterName, Plan, PlannedLimit
+from maas_ratelimit.core.plans import Plan, PlannedLimit
 
 log = structlog.get_logger(__name__)
 
@@ -157,14 +157,14 @@ class MemoryStore:
         with self.lock:
             now = self._advance(now)
             families = [
-                family
-                for family in self.families.all()
-                if which.tenant in {"", family.tenant} and which.limit_id in {"", CounterName.parse(family.name).limit_id}
-            ]
-            for family in families:
                 self.families.get(family.name, family.tenant, family.window, now)
-            copies = [[family.counters.get(which.subject)] if which.subject else list(family.counters.values()) for family in families]
-        return [counter for copy in copies for counter in copy if counter is not None]
+                for family in self.families.all()
+                if which._replace(subject="").matches(family.tenant, family.name, "")
+            ]
+            copies = [list(family.counters.values()) for family in families]
+        return [
+            counter for copy in copies for counter in copy if which.matches(counter.family.tenant, counter.family.name, counter.subject)
+        ]
 
     def _admit(self, claim: Claim, now: float, now_ms: int) -> Admission:
         rid, account, takes, leasts, record = claim
@@ -188,7 +188,7 @@ class MemoryStore:
                 fresh.append(counter := family.fresh(subject))
             rest = counter.rest(limit, now_ms)
             resets.append(counter.reset(limit, now_ms))
-            if rest < take:
+            if rest < take and take:
                 if rest >= least:
                     take = rest  # noqa: PLW2901 - what is granted
                 elif limit.is_shadow:
@@ -214,7 +214,7 @@ class MemoryStore:
                 self._touch(counter)
             if limit.is_firm and limit.thresholds:
                 self._tell(limit, counter, now_ms)
-        reservation = Reservation(tuple(limits), tuple(holdings), tuple(granted), now_ms, now_ms + self._ttl_ms, record)
+        reservation = Reservation(account, tuple(limits), tuple(holdings), tuple(granted), now_ms, now_ms + self._ttl_ms, record)
         self.reservations.hold(rid, reservation)
         if self.changes is not None:
             self.changes.opened[rid] = reservation

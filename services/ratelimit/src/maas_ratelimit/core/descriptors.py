@@ -24,8 +24,13 @@ class Admit(NamedTuple):
 
     rid: str
     tenant: str
+    key: str
     user: str
+    team: str
+    tier: str
+    group: str
     model: str
+    price: str
     plan: str
     bytes: int
     max_out: int | None
@@ -36,14 +41,20 @@ class Settle(NamedTuple):
 
     rid: str
     tenant: str
+    key: str
     user: str
+    team: str
+    tier: str
+    group: str
     model: str
+    price: str
     plan: str
     bytes: int
     max_out: int | None
     input: int | None
     output: int | None
     total: int | None
+    cached: int | None
     events: int
     """Server-sent events in the answer."""
     response_bytes: int
@@ -58,13 +69,14 @@ def read_admit(entries: Mapping[str, str]) -> Admit:
 
     `entries` says "" for what is not in it, as protobuf maps do.
     """
-    rid, tenant, user, model, plan, length, max_out = _ADMIT(entries)
+    rid, tenant, key, user, team, tier, group, model, price, plan, length, max_out = _ADMIT(entries)
     if not _RID.fullmatch(rid):
         raise _no_rid(rid)
     if not _MISSING.isdisjoint((tenant, user, model, plan)):
         missing = next(name for name in ("tenant", "user", "model", "plan") if entries[name] in _MISSING)
         raise InvalidArgumentError(f'descriptor entry "{missing}" is missing')
-    return Admit(rid, tenant, user, model, plan, _strict_count("bytes", length) or 0, _strict_count("max_out", max_out))
+    bytes_, out = _strict_count("bytes", length) or 0, _strict_count("max_out", max_out)
+    return Admit(rid, tenant, key, user, team, tier, group, model, price, plan, bytes_, out)
 
 
 def read_settle(entries: Mapping[str, str]) -> Settle:
@@ -72,25 +84,57 @@ def read_settle(entries: Mapping[str, str]) -> Settle:
 
     `entries` as above.
     """
-    rid, tenant, user, model, plan, length, max_out, inputs, outputs, total, events, response_bytes, code, flags = _SETTLE(entries)
+    (
+        rid,
+        tenant,
+        key,
+        user,
+        team,
+        tier,
+        group,
+        model,
+        price,
+        plan,
+        length,
+        max_out,
+        inputs,
+        outputs,
+        total,
+        cached,
+        events,
+        response_bytes,
+        code,
+        flags,
+    ) = _SETTLE(entries)
     if not _RID.fullmatch(rid):
         raise _no_rid(rid)
     return Settle(
         rid,
         tenant,
+        key,
         user,
+        team,
+        tier,
+        group,
         model,
+        price,
         plan,
         _count(length) or 0,
         _count(max_out),
         _count(inputs),
         _count(outputs),
         _count(total),
+        _count(cached),
         _count(events) or 0,
         _count(response_bytes) or 0,
         _count(code) or 0,
         _count(flags) or 0,
     )
+
+
+def facts(descriptor: Admit | Settle) -> tuple[str, ...]:
+    """Who and what, as usage events tell it: tenant, key, user, team, tier, group, model, price; NONE where there is none."""
+    return tuple([value or _NONE for value in descriptor[1:9]])
 
 
 def _no_rid(rid: str) -> InvalidArgumentError:

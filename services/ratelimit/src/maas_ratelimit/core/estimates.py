@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 _WEIGHT = 0.1
 """Of one more request in a moving average: about the last twenty count."""
 _OUTLIER = 4.0
 """A sample further than this factor from the average counts as if it were this far: one odd request moves little."""
-
-
-class EstimatedModel(NamedTuple):
-    """One model's averages, for people."""
-
-    model: str
-    tokens_per_byte: float
-    output_mean: float
-    samples: int
 
 
 class ModelEstimate:
@@ -29,6 +19,7 @@ class ModelEstimate:
         self.tokens_per_byte = 0.25
         self.output_mean = 256.0
         self.samples = 0
+        """How many requests were learned from."""
 
     def input(self, body_bytes: int) -> int:
         """Input tokens of a request body."""
@@ -40,7 +31,8 @@ class ModelEstimate:
 
     def learn(self, body_bytes: int, input_tokens: int | None, output_tokens: int | None) -> None:
         """Take in what a model reported."""
-        self.samples += 1
+        if (body_bytes and input_tokens) or output_tokens:
+            self.samples += 1
         if body_bytes and input_tokens:
             self.tokens_per_byte = _moved(self.tokens_per_byte, input_tokens / body_bytes)
         if output_tokens:
@@ -63,11 +55,10 @@ class Estimates:
             estimate = self._models[model] = ModelEstimate()
         return estimate
 
-    def listed(self, after: str, at_most: int) -> list[EstimatedModel]:
-        """Models by id, those past `after`, no more than so many."""
-        known = sorted(list(self._models.items()))  # noqa: C414 - a copy: others add while this sorts
-        found = [(model, each) for model, each in known if model > after][:at_most]
-        return [EstimatedModel(model, each.tokens_per_byte, each.output_mean, each.samples) for model, each in found]
+    def listed(self, after: str, at_most: int) -> list[tuple[str, ModelEstimate]]:
+        """The first of the models whose ids come after that one, by id. Any thread may ask."""
+        models = self._models.copy()  # in one step: another thread may add to it
+        return sorted((model, estimate) for model, estimate in models.items() if model > after)[:at_most]
 
 
 def _moved(average: float, sample: float) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from functools import lru_cache
+from math import ceil
 from typing import Literal, TypeAlias
 
 from maas_ratelimit.core.counting import Admission
@@ -32,33 +33,36 @@ class HeaderWriter:
         self._until = lru_cache(maxsize=8192)(self._write_until)
         self._for = lru_cache(maxsize=8192)(self._write_for)
 
-    def admitted(self, plan: Plan, admission: Admission, now: float) -> bytes:
+    def admitted(self, plan: Plan, admission: Admission) -> bytes:
         """Headers of a request that goes on."""
         requests = _tightest(plan.requests, admission)
-        return self._write(plan, admission, int(now), requests, requests)
+        return self._write(plan, admission, requests, requests)
 
-    def refused(self, plan: Plan, admission: Admission, now: float) -> bytes:
+    def refused(self, plan: Plan, admission: Admission) -> bytes:
         """Headers of a 429, Retry-After among them: at that time, and not before, the request would pass if nothing else came."""
-        told = refusing_longest(admission)
-        headers = self._write(plan, admission, int(now), told, _tightest(plan.requests, admission))
-        return headers + self._encode("retry-after", str(admission.ends[told] - int(now)))
+        headers = self._write(plan, admission, refusing_longest(admission), _tightest(plan.requests, admission))
+        if not admission.retry_at:
+            return headers
+        return headers + self._encode("retry-after", str(max(1, ceil(admission.retry_at - admission.now))))
 
-    def _write(self, plan: Plan, admission: Admission, second: int, first: int | None, requests: int | None) -> bytes:
+    def _write(self, plan: Plan, admission: Admission, first: int | None, requests: int | None) -> bytes:
         """`first`: place of the limit for the set x-ratelimit. Windows end on whole seconds, so what is left of one is rounded up."""
-        limits, left, ends = plan.limits, admission.left, admission.ends
+        limits, left, resets, second = plan.limits, admission.left, admission.resets, int(admission.now)
         headers = b""
         if self._x_ratelimit and first is not None:
-            headers += self._until(limits[first].amount, ends[first]) + self._left("x-ratelimit-remaining", left[first])
+            headers += self._until(limits[first].amount, resets[first]) + self._left("x-ratelimit-remaining", left[first])
         if self._openai:
             if requests is not None:
-                headers += self._for("requests", limits[requests].amount, ends[requests] - second)
+                headers += self._for("requests", limits[requests].amount, resets[requests] - second)
                 headers += self._left("x-ratelimit-remaining-requests", left[requests])
             if (tokens := _tightest(plan.tokens, admission)) is not None:
-                headers += self._for("tokens", limits[tokens].amount, ends[tokens] - second)
+                headers += self._for("tokens", limits[tokens].amount, resets[tokens] - second)
                 headers += self._left("x-ratelimit-remaining-tokens", left[tokens])
         if self._ietf and limits:
-            every = zip(limits, left, ends, strict=True)
-            state = ", ".join(f'"{limit.limit.id}";r={max(0, rest)};t={end - second}' for limit, rest, end in every)
+            every = zip(limits, left, resets, strict=True)
+            state = ", ".join(
+                [f'"{limit.limit.id}";r={max(0, rest)}' + (f";t={max(0, reset - second)}" if reset else "") for limit, rest, reset in every]
+            )
             headers += self._encode("ratelimit-policy", plan.policy) + self._encode("ratelimit", state)
         return headers
 
@@ -66,25 +70,28 @@ class HeaderWriter:
         return self._encode(name, str(max(0, left)))
 
     def _write_until(self, amount: int, end: int) -> bytes:
-        return self._encode("x-ratelimit-limit", str(amount)) + self._encode("x-ratelimit-reset", str(end))
+        limit = self._encode("x-ratelimit-limit", str(amount))
+        return limit + self._encode("x-ratelimit-reset", str(end)) if end else limit
 
     def _write_for(self, kind: str, amount: int, seconds: int) -> bytes:
-        return self._encode(f"x-ratelimit-limit-{kind}", str(amount)) + self._encode(f"x-ratelimit-reset-{kind}", _duration(seconds))
+        return self._encode(f"x-ratelimit-limit-{kind}", str(amount)) + self._encode(
+            f"x-ratelimit-reset-{kind}", _duration(max(0, seconds))
+        )
 
 
 def refusing_longest(admission: Admission) -> int:
     """Of the limits that refuse, the place of the one that does so for the longest; the first of those that are equal."""
-    return max(admission.refusing, key=admission.ends.__getitem__)
+    return max(admission.refusing, key=admission.resets.__getitem__)
 
 
 def _tightest(places: tuple[int, ...], admission: Admission) -> int | None:
     """The place with the least left; of those that are equal the one that stays so for the longest."""
     if not places:
         return None
-    left, ends = admission.left, admission.ends
+    left, resets = admission.left, admission.resets
     best = places[0]
     for place in places[1:]:
-        if left[place] < left[best] or (left[place] == left[best] and ends[place] > ends[best]):
+        if left[place] < left[best] or (left[place] == left[best] and resets[place] > resets[best]):
             best = place
     return best
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 from maas_common.limits import Limit, Metric, Per, Scope
 from maas_common.plan import parse_plan
@@ -13,6 +13,7 @@ from maas_common.windows import Gcra, Kind, Window
 from maas_ratelimit.core.refusals import refusal_body
 
 NONE = "-"
+_NOBODY = {NONE, ""}
 _SEPARATOR = "\x1f"
 _SECOND = "~"
 
@@ -21,15 +22,29 @@ class Caller(Protocol):
     """Who asks for what; NONE where there is none."""
 
     @property
-    def key(self) -> str: ...
+    def key(self) -> str:
+        """The key's id."""
+        ...
+
     @property
-    def user(self) -> str: ...
+    def user(self) -> str:
+        """`<issuer>|<subject>`."""
+        ...
+
     @property
-    def team(self) -> str: ...
+    def team(self) -> str:
+        """The team's id."""
+        ...
+
     @property
-    def tier(self) -> str: ...
+    def tier(self) -> str:
+        """The tier's name."""
+        ...
+
     @property
-    def model(self) -> str: ...
+    def model(self) -> str:
+        """The model's id."""
+        ...
 
 
 class CounterName(NamedTuple):
@@ -55,6 +70,10 @@ class CounterName(NamedTuple):
         return cls(limit_id, Metric(metric), Window.parse(window), Per.parse(per), text.endswith(_SECOND))
 
 
+Amounts: TypeAlias = tuple[int, int, int, int, int, int]
+"""Of each metric, in the order of Metric: requests, total, input and output tokens, cost in micro-dollars, concurrency."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PlannedLimit:
     """One limit of a plan, or the second counter of one that is soft."""
@@ -64,6 +83,8 @@ class PlannedLimit:
     """Names its counters: CounterName.text."""
     kind: Kind
     metric: Metric
+    amounts_place: int
+    """Of the metric in `Amounts`."""
     window: Window
     window_s: int
     amount: int
@@ -83,6 +104,7 @@ class PlannedLimit:
 class Plan:
     """Every limit that applies to a request. `requests` and `tokens` are the places of those kinds in `limits`."""
 
+    text: str
     limits: tuple[PlannedLimit, ...]
     is_strict: bool
     requests: tuple[int, ...]
@@ -92,12 +114,21 @@ class Plan:
     subjects: Callable[[Caller], tuple[str, ...]]
     """Whose counter each limit's is, for a caller."""
 
+    def of_each(self, amounts: Amounts) -> tuple[int, ...]:
+        """The amount of each limit's metric."""
+        return tuple([amounts[limit.amounts_place] for limit in self.limits])
+
+    def capped(self, amounts: Amounts) -> tuple[int, ...]:
+        """The same, but no more than the limit can ever hold."""
+        return tuple([amount if (amount := amounts[limit.amounts_place]) < limit.capacity else limit.capacity for limit in self.limits])
+
     @classmethod
     def parse(cls, text: str) -> Plan:
         """Read a plan string; PlanError says what is wrong with it."""
         parsed = parse_plan(text)
         limits = tuple(_planned(limit) for limit in parsed.limits)
         return cls(
+            text,
             limits,
             parsed.is_strict,
             requests=tuple(place for place, each in enumerate(limits) if each.metric is Metric.REQUESTS),
@@ -142,6 +173,7 @@ def _first(limit: Limit) -> PlannedLimit:
         counter=CounterName(limit.id, limit.metric, limit.window, limit.per, is_second=False).text,
         kind=limit.window.kind,
         metric=limit.metric,
+        amounts_place=_PLACES[limit.metric],
         window=limit.window,
         window_s=limit.window.length_s,
         amount=limit.amount,
@@ -157,7 +189,7 @@ def _first(limit: Limit) -> PlannedLimit:
 def _policy(planned: PlannedLimit) -> str:
     unit = {Metric.REQUESTS: "", Metric.COST: ';qu="micro-dollars"', Metric.CONCURRENCY: ';qu="concurrent-requests"'}
     window = f";w={planned.window_s}" if planned.kind != "held" else ""
-    return f'"{planned.limit.id}";q={planned.amount}{unit.get(planned.metric, _TOKEN_UNIT)}{window}'
+    return f'"{planned.limit.id}";q={planned.amount}{unit.get(planned.metric, _IN_TOKENS)}{window}'
 
 
 def _subjects(pers: list[Per]) -> Callable[[Caller], tuple[str, ...]]:
@@ -189,12 +221,12 @@ def subject_parts(per: Per, subject: str) -> dict[str, str]:
 
 def _key(caller: Caller) -> str:
     """Who calls without a key is limited as if they had one, theirs alone."""
-    return caller.user if caller.key == NONE else caller.key
+    return caller.user if caller.key in _NOBODY else caller.key
 
 
 def _team(caller: Caller) -> str:
     """Who is in no team is limited as if they were one, alone."""
-    return caller.user if caller.team == NONE else caller.team
+    return caller.user if caller.team in _NOBODY else caller.team
 
 
 _READERS: dict[Scope, Callable[[Caller], str]] = {
@@ -206,5 +238,6 @@ _READERS: dict[Scope, Callable[[Caller], str]] = {
     Scope.MODEL: lambda caller: caller.model,
     Scope.POLICY: lambda _: NONE,
 }
+_PLACES = {metric: place for place, metric in enumerate(Metric)}
 _TOKENS = {Metric.TOTAL_TOKENS, Metric.INPUT_TOKENS, Metric.OUTPUT_TOKENS}
-_TOKEN_UNIT = ';qu="tokens"'
+_IN_TOKENS = ';qu="tokens"'

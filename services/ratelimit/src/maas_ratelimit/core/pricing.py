@@ -43,5 +43,7 @@ def read_price(text: str) -> Price:
         return FREE
     match = _PRICE.fullmatch(text)
     if not match:
-        raise InvalidArgumentError(f'descriptor entry "price" is "{text[:64]}"; want input/output/cached micro-dollars per million tokens or "-"')
+        raise InvalidArgumentError(
+            f'descriptor entry "price" is "{text[:64]}"; want input/output/cached micro-dollars per million tokens or "-"'
+        )
     return Price(*map(int, match.groups()))

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, TypeAlias
 
-from maas_ratelimit.core.descriptors import Settle
+from maas_common.errors import InvalidArgumentError
+
+from maas_ratelimit.core.counting import Account, Settlement
+from maas_ratelimit.core.descriptors import Settle, facts
 from maas_ratelimit.core.estimates import ModelEstimate
+from maas_ratelimit.core.events import record
+from maas_ratelimit.core.pricing import FREE, Price, read_price
 
 # Bits of Envoy's CoreResponseFlag (envoy/stream_info/stream_info.h).
 _LIMITED = 0x800  # RL
@@ -37,32 +42,55 @@ nothing      The request was admitted, but no model worked on it.
 refused      It was refused for its limits: it holds nothing, and nothing is charged.
 undelivered  Envoy did not get our answer to its admission, and refused it.
 """
+HOLDS_NOTHING = {"refused", "undelivered"}
 
 
 class Usage(NamedTuple):
-    """Tokens to charge."""
+    """Tokens to charge. `cached` are among `input`."""
 
-    tokens: int
     verdict: Verdict
+    input: int = 0
+    output: int = 0
+    cached: int = 0
+    total: int = 0
 
 
 def used(settle: Settle, estimate: ModelEstimate) -> Usage:
     """Judge an ended request. A reported total wins over the sum of input and output."""
-    if settle.total is not None:
-        return Usage(settle.total, "measured")
-    if settle.input is not None and settle.output is not None:
-        return Usage(settle.input + settle.output, "measured")
+    inputs, outputs, total = settle.input, settle.output, settle.total
+    if inputs is not None and outputs is not None:
+        return Usage("measured", inputs, outputs, min(settle.cached or 0, inputs), inputs + outputs if total is None else total)
+    if total is not None:
+        inputs = min(total, estimate.input(settle.bytes)) if inputs is None else inputs
+        outputs = max(0, total - inputs) if outputs is None else outputs
+        return Usage("measured", inputs, outputs, min(settle.cached or 0, inputs), total)
     if settle.flags & _LIMITER_FAILED:
-        return Usage(0, "undelivered")
+        return Usage("undelivered")
     if settle.flags & _LIMITED:
-        return Usage(0, "refused")
-    if settle.input is None and settle.output is None and (settle.flags & _NEVER_SENT or settle.code >= _FIRST_ERROR_CODE):
-        return Usage(0, "nothing")
-    return Usage(_input(settle, estimate) + _output(settle, estimate), "estimated")
+        return Usage("refused")
+    if inputs is None and outputs is None and (settle.flags & _NEVER_SENT or settle.code >= _FIRST_ERROR_CODE):
+        return Usage("nothing")
+    inputs = estimate.input(settle.bytes) if inputs is None else inputs
+    outputs = _output(settle, estimate)
+    return Usage("estimated", inputs, outputs, min(settle.cached or 0, inputs), inputs + outputs)
 
 
-def _input(settle: Settle, estimate: ModelEstimate) -> int:
-    return estimate.input(settle.bytes) if settle.input is None else settle.input
+def settlement(settle: Settle, usage: Usage, account: Account | None) -> Settlement:
+    """What to tell the store: `account` is None when the descriptor does not tell it."""
+    if usage.verdict in HOLDS_NOTHING:
+        return Settlement(settle.rid, account, (), "", is_undone=usage.verdict == "undelivered", may_charge=False)
+    cost = 0 if settle.price == "-" else _price(settle).cost(usage.input, usage.output, usage.cached)
+    spent = () if account is None else account.plan.of_each((1, usage.total, usage.input, usage.output, cost, 0))
+    text = record(facts(settle), (usage.input, usage.output, usage.cached, usage.total, cost, settle.code))
+    return Settlement(settle.rid, account, spent, text, "measured" if usage.verdict == "measured" else "estimated")
+
+
+def _price(settle: Settle) -> Price:
+    """It could be read when the request was admitted, so all that can go wrong here has gone wrong there."""
+    try:
+        return read_price(settle.price)
+    except InvalidArgumentError:
+        return FREE
 
 
 def _output(settle: Settle, estimate: ModelEstimate) -> int:

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 import structlog
 from maas_common.clock import Clock
 from maas_common.errors import InvalidArgumentError
-from maas_common.hot import HotMethod
+from maas_common.hot import BatchMethod
 from maas_common.plan import PlanError
 
 from maas_ratelimit.adapters import envoy_rls
-from maas_ratelimit.core.counting import Account, Admission, Claim, Settled, Settlement
-from maas_ratelimit.core.descriptors import DOMAIN, Settle, read_admit, read_settle
-from maas_ratelimit.core.estimates import Estimates, ModelEstimate
+from maas_ratelimit.core.claims import TooLarge, claim, output_cap
+from maas_ratelimit.core.counting import Account, Admission, Operation, Outcome, Settled, Settlement
+from maas_ratelimit.core.descriptors import DOMAIN, Admit, Settle, read_admit, read_settle
+from maas_ratelimit.core.estimates import Estimates
 from maas_ratelimit.core.headers import HeaderWriter, refusing_longest
 from maas_ratelimit.core.plans import Plan, Plans
-from maas_ratelimit.core.usage import Usage, used
+from maas_ratelimit.core.refusals import too_large_body
+from maas_ratelimit.core.usage import HOLDS_NOTHING, Usage, settlement, used
 from maas_ratelimit.metrics import Metrics
-from maas_ratelimit.ports import CounterStore, Eventually
+from maas_ratelimit.ports import CounterStore
 
 log = structlog.get_logger(__name__)
 
 _GO_ON = envoy_rls.pack_ok()
-_HOLDS_NOTHING = {"refused", "undelivered"}
+Finish: TypeAlias = Callable[[Outcome], bytes]
+"""Makes the answer of what the store said."""
 
 
 class ShouldRateLimit:
@@ -36,42 +39,50 @@ class ShouldRateLimit:
         store: CounterStore,
         clock: Clock,
         plans: Plans,
+        estimates: Estimates,
         headers: HeaderWriter,
         metrics: Metrics,
-        spawn: Callable[[Coroutine[Any, Any, object]], object],
+        strict_output: int,
     ) -> None:
-        """`spawn` has a coroutine run on the event loop; any thread may call it."""
+        """`strict_output`: see core.claims."""
         self._store = store
         self._clock = clock
         self._plans = plans
+        self._estimates = estimates
         self._headers = headers
         self._metrics = metrics
-        self._spawn = spawn
-        self._estimates = Estimates()
+        self._strict_output = strict_output
 
-    def method(self) -> HotMethod:
+    def method(self) -> BatchMethod:
         """To be served by either engine."""
-        return HotMethod(envoy_rls.METHOD, self.handle, self.undelivered)
+        return BatchMethod(envoy_rls.METHOD, self.handle, self.undelivered, waits=self._store.waits)
 
-    def handle(self, payload: bytes) -> Eventually[bytes]:
-        """Answer one request. Only domain `maas` has limits; all others go on."""
-        try:
-            answer = self._answer(envoy_rls.unpack(payload))
-        except InvalidArgumentError as error:
-            self._report(error)
-            raise
-        return answer if isinstance(answer, bytes) else self._answer_later(answer)
-
-    async def _answer_later(self, answer: Coroutine[Any, Any, bytes]) -> bytes:
-        try:
-            return await answer
-        except InvalidArgumentError as error:
-            self._report(error)
-            raise
-
-    def _report(self, error: InvalidArgumentError) -> None:
-        self._metrics.invalid.inc()
-        log.warning("rate limit request refused", error=error.message)
+    def handle(self, payloads: Sequence[bytes]) -> list[bytes | Exception]:
+        """Answer the requests that are in hand together. Only domain `maas` has limits; all others go on."""
+        answers: list[bytes | Exception] = [_GO_ON] * len(payloads)
+        operations: list[Operation] = []
+        unfinished: list[tuple[int, Finish]] = []
+        for place, payload in enumerate(payloads):
+            try:
+                begun = self._begin(envoy_rls.unpack(payload))
+            except InvalidArgumentError as error:
+                answers[place] = self._reported(error)
+                continue
+            if isinstance(begun, bytes):
+                answers[place] = begun
+            else:
+                operations.append(begun[0])
+                unfinished.append((place, begun[1]))
+        if operations:
+            outcomes = self._store.run(operations, now=self._clock.now())
+            for (place, finish), outcome in zip(unfinished, outcomes, strict=True):
+                try:
+                    answers[place] = finish(outcome)
+                except InvalidArgumentError as error:
+                    answers[place] = self._reported(error)
+                except Exception as error:  # noqa: BLE001 - one call's trouble is not that of those it came with
+                    answers[place] = error
+        return answers
 
     def undelivered(self, payload: bytes) -> None:
         """Undo an admission that Envoy did not hear of: no request follows it, and no settle."""
@@ -79,81 +90,92 @@ class ShouldRateLimit:
         if request.domain != DOMAIN:
             return
         entries = envoy_rls.only_descriptor(request)
-        if entries["kind"] != "admit":
-            return
-        self._metrics.undelivered.inc()
-        undoing = self._store.settle(Settlement(entries["rid"], 0, None, is_undone=True), now=self._clock.now())
-        if not isinstance(undoing, Settled):
-            self._spawn(undoing)
+        if entries["kind"] == "admit":
+            self._metrics.undelivered += 1
+            undo = Settlement(entries["rid"], self._account(read_settle(entries)), (), "", is_undone=True, may_charge=False)
+            self._store.run([undo], now=self._clock.now())
 
-    def _answer(self, request: envoy_rls.Request) -> Eventually[bytes]:
+    def _reported(self, error: InvalidArgumentError) -> InvalidArgumentError:
+        self._metrics.invalid += 1
+        log.warning("rate limit request refused", error=error.message)
+        return error
+
+    def _begin(self, request: envoy_rls.Request) -> bytes | tuple[Operation, Finish]:
         if request.domain != DOMAIN:
             return envoy_rls.pack_ok(descriptors=len(request.descriptors))
         entries = envoy_rls.only_descriptor(request)
         kind = entries["kind"]
         if kind == "admit":
-            return self._admit(entries)
+            return self._begin_admit(entries)
         if kind == "settle":
-            return self._settle(entries)
+            return self._begin_settle(entries)
         raise InvalidArgumentError(f'descriptor entry "kind" is "{kind[:64]}"; want admit or settle')
 
-    def _admit(self, entries: Mapping[str, str]) -> Eventually[bytes]:
+    def _begin_admit(self, entries: Mapping[str, str]) -> bytes | tuple[Operation, Finish]:
         admit = read_admit(entries)
         try:
             plan = self._plans.get(admit.plan)
         except PlanError as error:
             raise InvalidArgumentError(f'descriptor entry "plan": {error}') from error
-        tokens = self._estimates.of(admit.model).total(admit.bytes, admit.max_out)
-        now = self._clock.now()
-        admission = self._store.admit(Claim(admit.rid, Account(plan, admit.tenant, admit.user), tokens), now=now)
-        if isinstance(admission, Admission):
-            return self._admitted(admission, admit.rid, plan, now)
-        return self._admit_later(admission, admit.rid, plan, now)
+        claimed = claim(admit, plan, self._estimates.of(admit.model), self._strict_output)
+        if isinstance(claimed, TooLarge):
+            self._metrics.too_large += 1
+            return envoy_rls.pack_too_large(too_large_body(claimed.limit.limit, claimed.least))
+        return claimed, lambda outcome: self._admitted(outcome, admit, plan)
 
-    async def _admit_later(self, admission: Coroutine[Any, Any, Admission], rid: str, plan: Plan, now: float) -> bytes:
-        return self._admitted(await admission, rid, plan, now)
-
-    def _admitted(self, admission: Admission, rid: str, plan: Plan, now: float) -> bytes:
-        if admission.refusing:
-            self._metrics.refused.inc()
-            limit = plan.limits[refusing_longest(admission)]
-            log.debug("request is over its limits", rid=rid, limit=limit.limit.id)
-            return envoy_rls.pack_over_limit(self._headers.refused(plan, admission, now), limit.refusal)
-        (self._metrics.repeated if admission.is_repeat else self._metrics.admitted).inc()
-        return envoy_rls.pack_ok(self._headers.admitted(plan, admission, now))
-
-    def _settle(self, entries: Mapping[str, str]) -> Eventually[bytes]:
-        settle = read_settle(entries)
-        estimate = self._estimates.of(settle.model)
-        usage = used(settle, estimate)
-        account = None if usage.verdict in _HOLDS_NOTHING else self._account(settle)
-        settlement = Settlement(settle.rid, usage.tokens, account, is_undone=usage.verdict == "undelivered")
-        settled = self._store.settle(settlement, now=self._clock.now())
-        if isinstance(settled, Settled):
-            return self._settled(settled, settle, usage, estimate)
-        return self._settle_later(settled, settle, usage, estimate)
-
-    async def _settle_later(self, settled: Coroutine[Any, Any, Settled], settle: Settle, usage: Usage, estimate: ModelEstimate) -> bytes:
-        return self._settled(await settled, settle, usage, estimate)
-
-    def _settled(self, settled: Settled, settle: Settle, usage: Usage, estimate: ModelEstimate) -> bytes:
-        if settled is Settled.REPEATED:
-            self._metrics.duplicate.inc()
+    def _admitted(self, outcome: Outcome, admit: Admit, plan: Plan) -> bytes:
+        if not isinstance(outcome, Admission):
+            raise _unexpected(outcome)
+        if outcome.exceeded:
+            self._metrics.count_exceeded([plan.limits[place].limit.id for place in outcome.exceeded])
+        if outcome.refusing:
+            self._metrics.refused += 1
+            limit = plan.limits[refusing_longest(outcome)]
+            log.debug("request is over its limits", rid=admit.rid, limit=limit.limit.id)
+            return envoy_rls.pack_over_limit(self._headers.refused(plan, outcome), limit.refusal)
+        if not outcome.is_counted:
+            self._metrics.uncounted += 1
             return _GO_ON
-        if settled is Settled.UNKNOWN and usage.verdict not in _HOLDS_NOTHING:
+        if outcome.is_repeat:
+            self._metrics.repeated += 1
+        else:
+            self._metrics.admitted += 1
+        answer = envoy_rls.pack_ok(self._headers.admitted(plan, outcome))
+        if outcome.throttled:
+            self._metrics.throttled += 1
+            answer += envoy_rls.pack_throttled(plan.limits[outcome.throttled[0]].limit.id)
+        if plan.is_strict and (cap := output_cap(admit, plan, outcome)) is not None:
+            answer += envoy_rls.pack_output_cap(cap)
+        return answer
+
+    def _begin_settle(self, entries: Mapping[str, str]) -> tuple[Operation, Finish]:
+        settle = read_settle(entries)
+        usage = used(settle, self._estimates.of(settle.model))
+        return settlement(settle, usage, self._account(settle)), lambda outcome: self._settled(outcome, settle, usage)
+
+    def _settled(self, outcome: Outcome, settle: Settle, usage: Usage) -> bytes:
+        if not isinstance(outcome, Settled):
+            raise _unexpected(outcome)
+        if outcome is Settled.REPEATED:
+            self._metrics.duplicate += 1
+            return _GO_ON
+        if outcome is Settled.UNKNOWN and usage.verdict not in HOLDS_NOTHING:
             raise InvalidArgumentError(f"settle of request {settle.rid}: nothing is reserved, and its descriptor has no account to charge")
-        (self._metrics.late if settled is Settled.LATE else self._metrics.settled[usage.verdict]).inc()
-        if usage.tokens:
-            self._metrics.tokens[usage.verdict].inc(usage.tokens)
+        self._metrics.count_settled(usage, is_late=outcome is Settled.LATE)
         if usage.verdict == "measured":
-            estimate.learn(settle.bytes, settle.input, settle.output)
+            self._estimates.of(settle.model).learn(settle.bytes, settle.input, settle.output)
         return _GO_ON
 
-    def _account(self, settle: Settle) -> Account | None:
-        """Needed when nothing is reserved; what can't be read of it is reported then, by the one who knows."""
-        if not (settle.tenant and settle.user):
+    def _account(self, descriptor: Settle) -> Account | None:
+        """Whose counters; what can't be read of it is reported when it is needed, by the one who knows."""
+        if not (descriptor.tenant and descriptor.user):
             return None
         try:
-            return Account(self._plans.get(settle.plan), settle.tenant, settle.user)
+            plan = self._plans.get(descriptor.plan)
         except PlanError:
             return None
+        return Account(plan, descriptor.tenant, plan.subjects(descriptor))
+
+
+def _unexpected(outcome: Outcome) -> Exception:
+    return outcome if isinstance(outcome, Exception) else TypeError(f"the store answered {outcome!r}")
