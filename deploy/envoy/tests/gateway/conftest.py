@@ -9,11 +9,11 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from concurrent import futures
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 import httpx
@@ -35,6 +35,9 @@ SECRET = "%REQ(x)%-no-format-here"
 BODY_LIMIT = 256 * 1024
 
 
+Piece: TypeAlias = bytes | threading.Event | None
+
+
 @dataclass
 class Call:
     """One request as the model server saw it."""
@@ -46,7 +49,9 @@ class Call:
 
 
 class Model:
-    """An upstream that answers every request with `pieces`, each written by itself; waits where a piece is an event."""
+    """An upstream that answers every request with `pieces`, each written by itself; waits where a piece is an event, breaks off where
+    one is None. `pieces` may be a function of the request's body.
+    """
 
     def __init__(self) -> None:
         self.reset()
@@ -56,10 +61,10 @@ class Model:
     def reset(self) -> None:
         self.status = 200
         self.headers = {"content-type": "application/json"}
-        self.pieces: list[bytes | threading.Event] = [b"{}"]
+        self.pieces: list[Piece] | Callable[[bytes], list[Piece]] = [b"{}"]
         self.calls: queue.Queue[Call] = queue.Queue()
 
-    def stream(self, *pieces: bytes | threading.Event) -> None:
+    def stream(self, *pieces: Piece) -> None:
         self.headers = {"content-type": "text/event-stream"}
         self.pieces = list(pieces)
 
@@ -84,7 +89,9 @@ class ModelHandler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
-        for piece in self.model.pieces:
+        for piece in self.model.pieces(body) if callable(self.model.pieces) else self.model.pieces:
+            if piece is None:
+                raise ConnectionAbortedError
             if isinstance(piece, threading.Event):
                 piece.wait(30)
             else:
@@ -258,10 +265,9 @@ class Gateway:
         return self.data.post(path, content=body, headers={"content-type": "application/json", "authorization": "Bearer k"} | given)
 
 
-@pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """Starts everything once."""
-    folder = tmp_path_factory.mktemp("gateway")
+@contextmanager
+def started(folder: Path, ratelimit_port: int | None) -> Iterator[Gateway]:
+    """A gateway, and around it scripted services and a model; ratelimit is the scripted one unless a port is given."""
     secret, config = folder / "workload", folder / "gateway.json"
     secret.write_text(SECRET)
     model, services = Model(), Services()
@@ -284,7 +290,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         management_port=management,
         admin_port=admin,
         authz_port=port,
-        ratelimit_port=port,
+        ratelimit_port=ratelimit_port or port,
         registry_port=port,
         keys_port=closed,
         body_limit_bytes=BODY_LIMIT,
@@ -301,6 +307,19 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         envoy.stop()
         server.stop(0)
         model.server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[int | None], Gateway]]:
+    """Starts a gateway that stops when all tests are done."""
+    with ExitStack() as stack:
+        yield lambda ratelimit_port: stack.enter_context(started(tmp_path_factory.mktemp("gateway"), ratelimit_port))
+
+
+@pytest.fixture(scope="session")
+def running(start: Callable[[int | None], Gateway]) -> Gateway:
+    """Starts everything once."""
+    return start(None)
 
 
 @pytest.fixture
