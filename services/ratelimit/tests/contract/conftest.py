@@ -1,17 +1,31 @@
-"""Every store that the contract holds for."""
+"""One suite for every store."""
 
 from __future__ import annotations
 
 import pytest
-from maas_ratelimit.adapters.memory_store import MemoryBounds, MemoryStore
+from maas_common.testing import FakeClock
 
-
-@pytest.fixture(params=["memory"], scope="session")
-def new_store(request):
-    """Makes fresh stores, whose reservations last an hour and which know settled requests for ten minutes."""
-    return {"memory": lambda: MemoryStore(MemoryBounds(reservation_ttl_s=3600.0, settled_ttl_s=600.0))}[request.param]
+from services.ratelimit.tests.contract.callers import NOW, Caller
+from services.ratelimit.tests.contract.stores import STORES
 
 
 @pytest.fixture
-def store(new_store):
-    return new_store()
+def clock():
+    return FakeClock(NOW)
+
+
+@pytest.fixture(params=STORES, scope="session")
+def new_counting(request):
+    """Makes empty stores of one kind, each by a clock."""
+    return STORES[request.param]
+
+
+@pytest.fixture
+def counting(new_counting, clock):
+    return new_counting(clock)
+
+
+@pytest.fixture
+def ann(counting):
+    """Calls with her own plan: `ann("1;…")`."""
+    return lambda plan, **who: Caller(counting, plan, **who)
