@@ -12,6 +12,7 @@ import grpc
 import grpclib
 import maas_authz.app
 import maas_keys.app
+import maas_ratelimit.app
 import maas_registry.app
 import pytest
 from envoy_data_plane.envoy.config.core.v3 import Metadata
@@ -32,7 +33,9 @@ from maas_authz.settings import AuthzSettings
 from maas_common.server import Service, serve
 from maas_common.testing import WORKLOAD_SECRET, Issuer, issuer
 from maas_keys.settings import KeysSettings
+from maas_ratelimit.settings import RatelimitSettings
 from maas_registry.settings import RegistrySettings
+from prometheus_client import CollectorRegistry
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +85,35 @@ async def seeded(engine: str, people: Issuer, folder) -> AsyncIterator[Seeded]:
         maas_registry.app.build(
             RegistrySettings(**usual, database_url=f"sqlite:///{folder}/registry.db", allowed_endpoint_ranges=["127.0.0.0/8"])
         ),
+        maas_ratelimit.app.build(RatelimitSettings(**usual, state_dir=folder / "ratelimit"), registry=CollectorRegistry()),
     )
     async with AsyncExitStack() as stack:
         ports = [await stack.enter_async_context(running(service)) for service in services]
-        keys, registry = [await stack.enter_async_context(connect(f"127.0.0.1:{port}")) for port in ports]
-        limit = {"metric": "requests", "amount": 10, "window": "1m"}
-        tier = tiers_pb2.CreateTierRequest(name="free", groups=["system:authenticated"], limits=[limit])
-        model = models_pb2.CreateModelRequest(id="small", url="http://127.0.0.1:8090/v1", upstream_name="Small", published_to="all")
+        keys, registry, ratelimit = [await stack.enter_async_context(connect(f"127.0.0.1:{port}")) for port in ports]
+        limits = [
+            {"metric": "requests", "amount": 10, "window": "1m"},
+            {
+                "id": "spend",
+                "metric": "cost",
+                "amount": 5000000,
+                "window": "month in Europe/Berlin",
+                "per": "user+model",
+                "over": "soft 20",
+            },
+        ]
+        tier = tiers_pb2.CreateTierRequest(name="free", groups=["system:authenticated"], limits=limits, strict=True)
+        model = models_pb2.CreateModelRequest(
+            id="small",
+            url="http://127.0.0.1:8090/v1",
+            upstream_name="Small",
+            published_to="all",
+            pricing={"input": 150000, "output": 600000},
+        )
         key = api_keys_pb2.CreateApiKeyRequest(name="laptop")
         await tiers_pb2_grpc.TiersServiceStub(registry).CreateTier(tier, metadata=people.admin())
         await models_pb2_grpc.ModelsServiceStub(registry).CreateModel(model, metadata=people.admin())
         made = await api_keys_pb2_grpc.ApiKeysServiceStub(keys).CreateApiKey(key, metadata=people.bearer("alice"))
         settings = AuthzSettings(**usual, pepper_file=pepper, engine=engine)
-        ratelimit = await stack.enter_async_context(connect("127.0.0.1:9"))  # not asked for decisions
         authz = maas_authz.app.build(settings, keys=keys, registry=registry, ratelimit=ratelimit)
         port = await stack.enter_async_context(running(authz))
         yield Seeded(port, made.key, made.id, f"{people.url}|alice")
@@ -130,8 +149,8 @@ def test_an_admission_reads_the_same_elsewhere(world):
         "tier": "free",
         "group": "system:authenticated",
         "model": "small",
-        "plan": "1;tier/free/requests-1m:requests:10:1m:user",
-        "price": "-",
+        "plan": "1 strict;tier/free/requests-1m:requests:10:1m:user;tier/free/spend:cost:5000000:month in Europe/Berlin:user+model:soft 20",
+        "price": "150000/600000/150000",
         "bytes": "99",
         "max_out": "32",
         "set_model": "Small",

@@ -99,7 +99,7 @@ def test_a_pepper_file_that_is_wrong_is_named_and_not_shown(tmp_path):
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("option", ["--keys-address", "--stale-after-s", "--engine"])
+@pytest.mark.parametrize("option", ["--keys-address", "--ratelimit-address", "--stale-after-s", "--engine"])
 def test_help_explains_every_setting(option):
     async def main() -> bytes:
         process = await asyncio.create_subprocess_exec(PROGRAM, "--help", stdout=asyncio.subprocess.PIPE)

@@ -1,4 +1,4 @@
-"""authz between the real keys and registry: what a management call changes is obeyed when it returns."""
+"""authz between the real keys, registry and ratelimit: what a management call changes is obeyed when it returns."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import grpc
 import maas_keys.app
+import maas_ratelimit.app
 import maas_registry.app
 import pytest
+from envoy.extensions.common.ratelimit.v3.ratelimit_pb2 import RateLimitDescriptor
 from envoy.service.auth.v3 import external_auth_pb2
+from envoy.service.ratelimit.v3 import rls_pb2, rls_pb2_grpc
+from google.protobuf.json_format import MessageToDict
+from maas.authz.v1 import authz_pb2, authz_pb2_grpc
 from maas.keys.v1 import api_keys_pb2, api_keys_pb2_grpc
 from maas.registry.v1 import models_pb2, models_pb2_grpc, tiers_pb2, tiers_pb2_grpc
 from maas_authz.adapters.watching import connect
@@ -19,22 +24,27 @@ from maas_authz.settings import AuthzSettings
 from maas_common.server import Service, serve
 from maas_common.testing import WORKLOAD, WORKLOAD_SECRET
 from maas_keys.settings import KeysSettings
+from maas_ratelimit.settings import RatelimitSettings
 from maas_registry.settings import RegistrySettings
+from prometheus_client import CollectorRegistry
 
 CHECK = "/envoy.service.auth.v3.Authorization/Check"
+COUNTED = ("rid", "tenant", "key", "user", "team", "tier", "group", "model", "plan", "price", "bytes", "max_out")
 REQUESTS = {"metric": "requests", "amount": 10, "window": "1m"}
 
 
 class Suite:
-    """The three services, and people who manage and call."""
+    """The four services, and people who manage and call."""
 
     def __init__(self, people) -> None:
         self.people = people
 
-    def connect(self, keys, registry, authz) -> None:
+    def connect(self, keys, registry, ratelimit, authz) -> None:
         self.keys = api_keys_pb2_grpc.ApiKeysServiceStub(keys)
         self.models = models_pb2_grpc.ModelsServiceStub(registry)
         self.tiers = tiers_pb2_grpc.TiersServiceStub(registry)
+        self.get_quota = authz_pb2_grpc.AuthzServiceStub(authz).GetQuota
+        self._should_rate_limit = rls_pb2_grpc.RateLimitServiceStub(ratelimit).ShouldRateLimit
         self._check = authz.unary_unary(
             CHECK,
             request_serializer=external_auth_pb2.CheckRequest.SerializeToString,
@@ -53,6 +63,20 @@ class Suite:
         request.attributes.request.http.headers["x-api-key"] = key
         request.attributes.metadata_context.filter_metadata["maas.request"].fields["bytes"].string_value = "2"
         return await self._check(request, metadata=WORKLOAD)
+
+    async def count(self, kind: str, admission, **seen: str):
+        """Tell ratelimit of an admitted request as Envoy does; `seen` of its answer."""
+        told = MessageToDict(admission.dynamic_metadata)
+        entries = {"kind": kind} | {name: told[name] for name in COUNTED} | seen
+        descriptor = RateLimitDescriptor(entries=[{"key": key, "value": value} for key, value in entries.items()])
+        request = rls_pb2.RateLimitRequest(domain="maas", descriptors=[descriptor])
+        answer = await self._should_rate_limit(request, metadata=WORKLOAD)
+        assert answer.overall_code == rls_pb2.RateLimitResponse.OK
+
+    async def quota(self, who: str, **request: str) -> dict[str, tuple[int, int, int]]:
+        """Used, reserved and left, by limit."""
+        answer = await self.get_quota(authz_pb2.GetQuotaRequest(**request), metadata=self.people.bearer(who))
+        return {each.id.removeprefix(f"tier/{answer.tier}/"): (each.used, each.reserved, each.remaining) for each in answer.limits}
 
     async def status(self, key: str, model: str = "small") -> int:
         answer = await self.ask(key, model)
@@ -92,18 +116,20 @@ def in_suite(engine, people, tmp_path):
                         **usual, settle_s=0, database_url=f"sqlite:///{tmp_path}/registry.db", allowed_endpoint_ranges=["127.0.0.0/8"]
                     )
                 )
-                to_keys, to_registry = [
+                ratelimit = maas_ratelimit.app.build(
+                    RatelimitSettings(**usual, engine=engine, state_dir=tmp_path / "ratelimit"), registry=CollectorRegistry()
+                )
+                to_keys, to_registry, to_ratelimit = [
                     await stack.enter_async_context(connect(f"127.0.0.1:{await stack.enter_async_context(running(service))}"))
-                    for service in (keys, registry)
+                    for service in (keys, registry, ratelimit)
                 ]
-                to_ratelimit = await stack.enter_async_context(connect("127.0.0.1:9"))  # not asked for decisions
                 authz = build(
                     AuthzSettings(**usual, pepper_file=pepper, engine=engine), keys=to_keys, registry=to_registry, ratelimit=to_ratelimit
                 )
                 port = await stack.enter_async_context(running(authz))
                 to_authz = await stack.enter_async_context(grpc.aio.insecure_channel(f"127.0.0.1:{port}"))
                 suite = Suite(people)
-                suite.connect(to_keys, to_registry, to_authz)
+                suite.connect(to_keys, to_registry, to_ratelimit, to_authz)
                 free = tiers_pb2.CreateTierRequest(name="free", groups=["system:authenticated"], limits=[REQUESTS])
                 await suite.as_admin(suite.tiers.CreateTier, free)
                 small = models_pb2.CreateModelRequest(id="small", url="http://127.0.0.1:8090/v1", upstream_name="Small", published_to="all")
@@ -166,5 +192,40 @@ def test_changes_of_tiers_and_models_are_obeyed_when_they_return(in_suite):
         new = models_pb2.CreateModelRequest(id="new", url="http://127.0.0.1:8090/v1", published_to="all")
         await suite.as_admin(suite.models.CreateModel, new)
         assert await suite.status(made.key, "new") == 200
+
+    in_suite(scenario)
+
+
+def test_a_quota_is_what_the_requests_of_their_callers_have_left(in_suite):
+    async def scenario(suite):
+        limits = [
+            {"id": "requests", "metric": "requests", "amount": 10, "window": "month"},
+            {"id": "tokens", "metric": "total_tokens", "amount": 100_000, "window": "month in Europe/Berlin"},
+            {"id": "spend", "metric": "cost", "amount": 1_000_000, "window": "month", "per": "user+model"},
+            {"id": "of-all", "metric": "requests", "amount": 100, "window": "month", "per": "tier"},
+            {"id": "of-key", "metric": "requests", "amount": 5, "window": "month", "per": "key"},
+            {"id": "at-once", "metric": "concurrency", "amount": 2},
+        ]
+        await suite.as_admin(suite.tiers.UpdateTier, tiers_pb2.UpdateTierRequest(name="free", limits=limits))
+        priced = models_pb2.UpdateModelRequest(id="small", pricing={"input": 1_000_000, "output": 2_000_000})
+        await suite.as_admin(suite.models.UpdateModel, priced)
+        made = await suite.keys.CreateApiKey(api_keys_pb2.CreateApiKeyRequest(name="laptop"), metadata=suite.people.bearer("alice"))
+
+        admission = await suite.ask(made.key)
+        await suite.count("admit", admission)
+        quota = await suite.quota("alice", key_id=made.id, model="small")
+        assert (quota["requests"], quota["of-key"], quota["at-once"]) == ((1, 0, 9), (1, 0, 4), (0, 1, 1))
+        used, reserved, left = quota["tokens"]
+        assert (used, left) == (0, 100_000 - reserved)
+        assert reserved > 0
+
+        seen = {"input": "100", "output": "20", "total": "120", "cached": "-", "events": "1", "response_bytes": "9", "code": "200"}
+        await suite.count("settle", admission, **seen)
+        settled = {"requests": (1, 0, 9), "tokens": (120, 0, 99_880), "of-all": (1, 0, 99), "at-once": (0, 0, 2)}
+        spent = {"spend": (140, 0, 999_860)}
+        assert await suite.quota("alice", key_id=made.id, model="small") == settled | spent | {"of-key": (1, 0, 4)}
+        assert await suite.quota("alice") == settled | {"of-key": (0, 0, 5)}
+        untouched = {"requests": (0, 0, 10), "tokens": (0, 0, 100_000), "of-all": (1, 0, 99), "at-once": (0, 0, 2), "of-key": (0, 0, 5)}
+        assert await suite.quota("bob") == untouched
 
     in_suite(scenario)
