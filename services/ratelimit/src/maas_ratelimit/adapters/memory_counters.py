@@ -63,7 +63,7 @@ class Counter:
 
     def settle(self, limit: PlannedLimit, taken: int, used: int, now_ms: int) -> None:  # noqa: ARG002 - as above
         if limit.is_firm:
-            self.used += used - taken
+            self.used = max(0, self.used + used - taken)  # it may have been reset since
         else:
             self.reserved -= taken
             self.used += used
@@ -231,11 +231,12 @@ class LogEntry:
     def settle(self, limit: PlannedLimit, taken: int, used: int, now_ms: int) -> None:
         counter = self.counter
         counter.forget(now_ms)
+        amount = used if self.reserved else max(0, self.amount + used - taken)  # it may have been reset since
         if self.at_ms + counter.window_ms > now_ms:
-            counter.total += used - taken
+            counter.total += amount - self.amount
             if self.reserved:
                 counter.reserved -= taken
-        self.amount = used
+        self.amount = amount
         self.reserved = False
 
 
@@ -281,8 +282,8 @@ class LogCounter:
         self.total += used
 
     def reset(self, limit: PlannedLimit, now_ms: int) -> int:  # noqa: ARG002 - as all have it
-        at_ms = self.entries[-1].at_ms + self.window_ms if self.entries else now_ms
-        return -(-at_ms // 1000)
+        newest = next((entry for entry in reversed(self.entries) if entry.amount), None)
+        return -(-(now_ms if newest is None else newest.at_ms + self.window_ms) // 1000)
 
     def retry_ms(self, limit: PlannedLimit, take: int, now_ms: int) -> int:
         rest = limit.amount - self.total
@@ -299,6 +300,9 @@ class LogCounter:
 
     def clear(self, now_ms: int) -> None:
         self.forget(now_ms)
+        for entry in self.entries:
+            if not entry.reserved:
+                entry.amount = 0
         self.entries = deque(entry for entry in self.entries if entry.reserved)
         self.total = self.reserved
 

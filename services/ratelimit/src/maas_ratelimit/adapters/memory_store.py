@@ -135,7 +135,7 @@ class MemoryStore:
 
     def reset_counters(self, which: CounterFilter, *, now: float) -> int:
         """See CounterAdmin."""
-        found = self._matching(which, now)
+        found = self._matching(which, now, and_older=True)
         with self.lock:
             for counter in found:
                 counter.clear(int(self._now * 1000))
@@ -152,8 +152,8 @@ class MemoryStore:
         """Seconds by which the clock has been set back."""
         return max(0.0, self._now - now)
 
-    def _matching(self, which: CounterFilter, now: float) -> list[AnyCounter]:
-        """Sorting and sifting is done on a copy: nobody has to wait for it."""
+    def _matching(self, which: CounterFilter, now: float, *, and_older: bool = False) -> list[AnyCounter]:
+        """`and_older`: also those older buckets of sliding windows that have no newer one. Sorting and sifting is done on a copy: nobody has to wait for it."""
         with self.lock:
             now = self._advance(now)
             families = [
@@ -162,6 +162,8 @@ class MemoryStore:
                 if which._replace(subject="").matches(family.tenant, family.name, "")
             ]
             copies = [list(family.counters.values()) for family in families]
+            if and_older:
+                copies += [[each for each in family.older.values() if each.subject not in family.counters] for family in families]
         return [
             counter for copy in copies for counter in copy if which.matches(counter.family.tenant, counter.family.name, counter.subject)
         ]
@@ -177,7 +179,7 @@ class MemoryStore:
         fresh: list[AnyCounter] = []
         granted: list[int] = []
         rests: list[int] = []
-        resets: list[int] = []
+        firsts: list[tuple[PlannedLimit, AnyCounter]] = []
         refusing: list[int] = []
         throttled: list[int] = []
         exceeded: list[int] = []
@@ -187,7 +189,7 @@ class MemoryStore:
             if (counter := family.counters.get(subject)) is None:
                 fresh.append(counter := family.fresh(subject))
             rest = counter.rest(limit, now_ms)
-            resets.append(counter.reset(limit, now_ms))
+            firsts.append((limit, counter))
             if rest < take and take:
                 if rest >= least:
                     take = rest  # noqa: PLW2901 - what is granted
@@ -204,7 +206,7 @@ class MemoryStore:
             rests.append(rest)
         if refusing:
             retry_at = self._retry_at(claim, refusing, now, now_ms)
-            return Admission(tuple(refusing), tuple(rests), tuple(resets), (), now, retry_at, (), tuple(exceeded))
+            return Admission(tuple(refusing), tuple(rests), _resets(firsts, now_ms), (), now, retry_at, (), tuple(exceeded))
         if fresh or self.reservations.count() >= self._bounds.max_reservations:
             self._make_room(fresh, now)
         holdings: list[Holding] = []
@@ -221,7 +223,7 @@ class MemoryStore:
         for place, take in enumerate(granted):
             if place not in throttled:
                 rests[place] -= take
-        return Admission((), tuple(rests), tuple(resets), reservation.granted, now, 0.0, tuple(throttled), tuple(exceeded))
+        return Admission((), tuple(rests), _resets(firsts, now_ms), reservation.granted, now, 0.0, tuple(throttled), tuple(exceeded))
 
     def _second(  # noqa: PLR0913, PLR0917 - as many as there are things to know
         self, limit: PlannedLimit, family: Family, subject: str, take: int, least: int, now_ms: int, fresh: list[AnyCounter]
@@ -246,8 +248,7 @@ class MemoryStore:
             for (limit, family, _), subject in zip(self._lines_of(account, now), account.subjects, strict=True)
         ]
         left = tuple([counter.rest(limit, now_ms) for limit, counter in counters])
-        resets = tuple([counter.reset(limit, now_ms) for limit, counter in counters])
-        return Admission((), left, resets, held.granted, now, is_repeat=True)
+        return Admission((), left, _resets(counters, now_ms), held.granted, now, is_repeat=True)
 
     def _retry_at(self, claim: Claim, refusing: list[int], now: float, now_ms: int) -> float:
         latest = 0
@@ -406,3 +407,7 @@ class MemoryStore:
             self._told_full_at = now
             log.error("counter store is full", what=what, at_most=at_most)
         return UnavailableError(f"the counter store holds {at_most} {what}, as many as max_{what} allows", reason="STORE_FULL")
+
+
+def _resets(counters: list[tuple[PlannedLimit, AnyCounter]], now_ms: int) -> tuple[int, ...]:
+    return tuple([counter.reset(limit, now_ms) for limit, counter in counters])

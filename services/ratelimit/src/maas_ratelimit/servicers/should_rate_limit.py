@@ -151,16 +151,17 @@ class ShouldRateLimit:
     def _begin_settle(self, entries: Mapping[str, str]) -> tuple[Operation, Finish]:
         settle = read_settle(entries)
         usage = used(settle, self._estimates.of(settle.model))
-        return settlement(settle, usage, self._account(settle)), lambda outcome: self._settled(outcome, settle, usage)
+        operation = settlement(settle, usage, self._account(settle))
+        return operation, lambda outcome: self._settled(outcome, settle, usage, is_charged=operation.account is not None)
 
-    def _settled(self, outcome: Outcome, settle: Settle, usage: Usage) -> bytes:
+    def _settled(self, outcome: Outcome, settle: Settle, usage: Usage, *, is_charged: bool) -> bytes:
         if not isinstance(outcome, Settled):
             raise _unexpected(outcome)
         if outcome is Settled.REPEATED:
             self._metrics.duplicate += 1
             return _GO_ON
-        if outcome is Settled.UNKNOWN and usage.verdict not in HOLDS_NOTHING:
-            raise InvalidArgumentError(f"settle of request {settle.rid}: nothing is reserved, and its descriptor has no account to charge")
+        if usage.verdict not in HOLDS_NOTHING and (outcome is Settled.UNKNOWN or not is_charged):
+            raise InvalidArgumentError(f"settle of request {settle.rid}: its descriptor has no account to charge")
         self._metrics.count_settled(usage, is_late=outcome is Settled.LATE)
         if usage.verdict == "measured":
             self._estimates.of(settle.model).learn(settle.bytes, settle.input, settle.output)
