@@ -1,3 +1,5 @@
+import pytest
+
 from cli.tests.conftest import World
 
 URL = "http://10.0.0.7:8000/v1"
@@ -103,3 +105,59 @@ def test_removing_without_a_terminal_or_yes_removes_nothing(admin: World) -> Non
     admin.run("models", "add", "llama", "--url", URL)
     assert admin.run("models", "remove", "llama").exit_code == 2
     assert "llama" in admin.management.models
+
+
+@pytest.mark.parametrize(
+    ("price", "pricing", "shown"),
+    [
+        ("0.15/0.60", {"input": "150000", "output": "600000"}, "$0.15 input, $0.6 output for a million tokens"),
+        (
+            "3/15.000001/0.3",
+            {"input": "3000000", "output": "15000001", "cached": "300000"},
+            "$3 input, $15.000001 output, $0.3 cached input for a million tokens",
+        ),
+        (
+            "0/1000000/0",
+            {"input": "0", "output": "1000000000000", "cached": "0"},
+            "$0 input, $1000000 output, $0 cached input for a million tokens",
+        ),
+    ],
+)
+def test_prices_are_given_in_dollars_and_sent_in_micro_dollars(admin: World, price: str, pricing: dict[str, str], shown: str) -> None:
+    admin.run("models", "add", "llama", "--url", URL, "--price", price)
+    assert admin.management.requests[-1].json["pricing"] == pricing
+    assert admin.json("models", "show", "llama")["pricing"] == pricing
+    assert f"price {shown}" in [" ".join(line.split()) for line in admin.run("models", "show", "llama").stdout.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("price", "complaint"),
+    [
+        ("", "want INPUT/OUTPUT or INPUT/OUTPUT/CACHED in dollars for a million tokens, like 0.15/0.60"),
+        ("0.15", "want INPUT/OUTPUT"),
+        ("1/2/3/4", "want INPUT/OUTPUT"),
+        ("1/", 'output "": want dollars, like 50 or 0.15, with at most 6 decimals'),
+        ("0.0000001/1", 'input "0.0000001": want dollars'),
+        ("1/2/.5", 'cached ".5": want dollars'),
+        ("1/-2", 'output "-2"'),
+        ("1/1e3", 'output "1e3"'),
+        ("1/٣", 'output "٣"'),
+        ("1/1000000.000001", 'output "1000000.000001": want at most 1000000 dollars'),
+    ],
+)
+def test_a_price_that_is_none_is_a_usage_error(admin: World, price: str, complaint: str) -> None:
+    for command in (["add", "llama", "--url", URL], ["update", "llama"]):
+        result = admin.run("models", *command, "--price", price)
+        assert result.exit_code == 2
+        assert f'price "{price}"' in result.stderr
+        assert complaint in result.stderr
+    assert not admin.management.requests
+
+
+def test_a_price_is_changed_and_taken_away(admin: World) -> None:
+    admin.run("models", "add", "llama", "--url", URL, "--price", "1/2/3")
+    assert admin.json("models", "update", "llama", "--price", "4/5")["pricing"] == {"input": "4000000", "output": "5000000"}
+    assert "pricing" not in admin.json("models", "update", "llama", "--no-price")
+    assert admin.management.requests[-1].json == {"updateMask": "pricing"}
+    assert ["price", "-"] in [line.split() for line in admin.run("models", "show", "llama").stdout.splitlines()]
+    assert admin.run("models", "update", "llama", "--price", "1/2", "--no-price").exit_code == 2

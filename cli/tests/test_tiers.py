@@ -1,4 +1,10 @@
+import re
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+from maas_cli.commands import tiers
+from maas_cli.limits import limits_text, parse_limit
 
 from cli.tests.conftest import World
 from cli.tests.fakes.management import CREATED_S
@@ -26,23 +32,109 @@ def test_the_list_writes_limits_as_they_are_given(admin: World) -> None:
     header, *lines = admin.run("tiers", "list").stdout.splitlines()
     assert header.split() == ["NAME", "LEVEL", "GROUPS", "LIMITS"]
     assert lines[0].split() == ["free", "0", "free-users", "none"]
-    assert lines[1].split(maxsplit=3)[3].strip() == "requests=20/1m, total_tokens=10000/1d"
+    assert lines[1].split(maxsplit=3)[3].strip() == "requests=20/1m; total_tokens=10000/1d"
+
+
+@pytest.mark.parametrize(
+    ("limit", "sent"),
+    [
+        ("requests=20/1m", {"metric": "requests", "amount": "20", "window": "1m"}),
+        ("requests=020/1m", {"metric": "requests", "amount": "20", "window": "1m"}),
+        ("concurrency=4", {"metric": "concurrency", "amount": "4"}),
+        (
+            "cost=50usd/month from 15 in Europe/Berlin per team, notify 50/80/100",
+            {
+                "metric": "cost",
+                "amount": "50000000",
+                "window": "month from 15 in Europe/Berlin",
+                "per": "team",
+                "notify": [50, 80, 100],
+            },
+        ),
+        ("cost=0.000001usd/1d", {"metric": "cost", "amount": "1", "window": "1d"}),
+        ("cost=250000/1d", {"metric": "cost", "amount": "250000", "window": "1d"}),
+        (
+            "requests=60/gcra 1m burst 20 per user+model, soft 20, id steady",
+            {
+                "metric": "requests",
+                "amount": "60",
+                "window": "gcra 1m burst 20",
+                "per": "user+model",
+                "over": "soft 20",
+                "id": "steady",
+            },
+        ),
+        ("input_tokens=9/sliding 1m,shadow", {"metric": "input_tokens", "amount": "9", "window": "sliding 1m", "over": "shadow"}),
+        ("output_tokens=9/week, hard", {"metric": "output_tokens", "amount": "9", "window": "week", "over": "hard"}),
+    ],
+)
+def test_a_limit_is_sent_with_the_parts_that_were_given(admin: World, limit: str, sent: dict[str, Any]) -> None:
+    make(admin, "gold", 5, "--limit", limit)
+    assert admin.management.requests[-1].json["limits"] == [sent]
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        "requests=20/1m",
+        "concurrency=4 per key",
+        "cost=0.25usd/month in Europe/Berlin per team, notify 50/80/100",
+        "total_tokens=9/7d per user+model, soft 20, notify 50, id odd",
+        "requests=60/gcra 1m burst 20, shadow",
+    ],
+)
+def test_a_limit_is_shown_as_it_is_given(limit: str) -> None:
+    assert limits_text([parse_limit(limit)]) == limit
+
+
+@pytest.mark.parametrize("command", [tiers.create, tiers.update])
+def test_the_limits_in_the_help_are_limits(command: Callable[..., None]) -> None:
+    found = re.findall(r'--limit (?:"([^"]+)"|([^\s"]+=\S+))', command.__doc__ or "")
+    assert found
+    for quoted, plain in found:
+        assert parse_limit(quoted or plain)
+
+
+def test_what_is_a_default_is_not_shown() -> None:
+    whole = {"id": "requests-1m", "metric": "requests", "amount": "20", "window": "1m", "per": "user", "over": "hard", "notify": []}
+    assert limits_text([whole, whole | {"id": "other"}]) == "requests=20/1m; requests=20/1m, id other"
+    held = {"id": "concurrency", "metric": "concurrency", "amount": "4", "window": "-", "per": "user", "over": "hard"}
+    assert limits_text([held]) == "concurrency=4"
+    assert limits_text([]) == "none"
 
 
 @pytest.mark.parametrize(
     ("limit", "complaint"),
     [
         ("requests:20", "want metric=amount/window, like requests=20/1m"),
-        ("requests=20", "want metric=amount/window"),
-        ("tokens=20/1m", '"tokens" is not counted; want requests or total_tokens'),
-        ("requests=0/1m", 'amount "0": want a whole number from 1'),
-        ("requests=-5/1m", 'amount "-5"'),
+        ("requests=", "want metric=amount/window"),
+        ("", "want metric=amount/window"),
+        ("requests=20", 'window "-": only concurrency has none; requests want one, like 1m'),
+        ("concurrency=4/1m", 'window "1m": concurrency has none'),
+        ("tokens=20/1m", 'metric "tokens": want one of requests, total_tokens'),
+        ("requests=0/1m", "amount 0: want a whole number from 1"),
+        ("requests=-5/1m", 'amount "-5": want a whole number'),
         ("requests=1e3/1m", 'amount "1e3"'),
-        ("requests=٣/1m", "want a whole number"),
+        ("requests=٣/1m", 'amount "٣": want a whole number'),
         ("requests=9000000000000001/1m", "to 9000000000000000"),
-        ("requests=20/minute", 'window "minute": want a whole number'),
+        ("requests=50usd/1m", 'amount "50usd": want a whole number'),
+        ("cost=$50/1m", 'amount "$50": want a whole number, or dollars like 50usd'),
+        ("cost=0.0000001usd/1m", 'amount "0.0000001": want dollars, like 50 or 0.15, with at most 6 decimals'),
+        ("requests=20/minute", 'window "minute": want one of: 1m'),
         ("requests=20/0m", 'window "0m"'),
         ("requests=20/367d", "longer than 366 days"),
+        ("requests=20/1m per planet", 'per "planet": want one of key, user'),
+        ("requests=20/1m per model+user", 'write it as "user+model"'),
+        ("requests=20/1m, soft", 'over "soft": want hard, shadow, or soft'),
+        ("requests=20/1m, soft 20, shadow", "over is there twice; give it once"),
+        ("requests=20/1m, softly", '"softly": want soft 20, shadow, notify 50/80/100 or id NAME'),
+        ("requests=20/1m,", '"": want soft 20'),
+        ("requests=20/1m, notify", '"notify": want soft 20'),
+        ("requests=20/1m, notify 50,80", '"80": want soft 20'),
+        ("requests=20/1m, notify 50-80", 'notify "50-80": want percentages like 50/80/100'),
+        ("requests=20/1m, notify 80/50", "notify 80/50: want percentages from 1 to 100, ascending"),
+        ("requests=20/sliding 1m, notify 50", "has no end at which it would start anew"),
+        ("requests=20/1m, id Gold", 'id "Gold": want 1 to 63 of a-z 0-9 -'),
     ],
 )
 def test_a_limit_that_is_none_is_a_usage_error_that_says_what_is_right(admin: World, limit: str, complaint: str) -> None:
@@ -54,10 +146,29 @@ def test_a_limit_that_is_none_is_a_usage_error_that_says_what_is_right(admin: Wo
     assert len(admin.management.requests) == before
 
 
-def test_one_metric_limited_twice_per_window_is_a_usage_error(admin: World) -> None:
-    result = admin.run("tiers", "create", "gold", "--level", "5", "--limit", "requests=1/1m", "--limit", "requests=2/1m")
+@pytest.mark.parametrize(
+    ("one", "other", "name"),
+    [
+        ("requests=1/1m", "requests=2/1m per team", "requests-1m"),
+        ("cost=1/day in Etc/GMT+5", "cost=1/day in Etc/GMT-5", "cost-day-in-etc-gmt-5"),
+        ("requests=1/1h, id requests-1m", "requests=2/1m", "requests-1m"),
+    ],
+)
+def test_two_limits_of_one_id_are_a_usage_error_and_an_id_parts_them(admin: World, one: str, other: str, name: str) -> None:
+    result = admin.run("tiers", "create", "gold", "--level", "5", "--limit", one, "--limit", other)
     assert result.exit_code == 2
-    assert "limited twice" in result.stderr
+    assert f'limit "{other}": "{one}" has the id "{name}" too; give one of them another: ", id {name}-2"' in result.stderr
+    make(admin, "gold", 5, "--limit", one, "--limit", f"{other}, id {name}-2")
+
+
+def test_a_tier_is_strict_while_it_is_said_to_be(admin: World) -> None:
+    make(admin, "gold", 5, "--strict")
+    make(admin, "free", 0)
+    assert [admin.json("tiers", "show", name)["strict"] for name in ("gold", "free")] == [True, False]
+    assert ["strict", "yes"] in [line.split() for line in admin.run("tiers", "show", "gold").stdout.splitlines()]
+    assert admin.json("tiers", "update", "gold", "--level", "6")["strict"] is True
+    assert admin.json("tiers", "update", "gold", "--no-strict")["strict"] is False
+    assert admin.management.requests[-1].json == {"strict": False}
 
 
 def test_a_level_that_is_taken_is_exit_1_with_the_servers_reason(admin: World) -> None:

@@ -1,60 +1,115 @@
-"""Limits as people write them: `requests=20/1m`."""
+"""Limits as people write them: `requests=20/1m per user+model, soft 20`."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
-from maas_common.limits import MAX_AMOUNT, Metric, Window
+from maas_common.limits import Limit, Metric, default_id
 
 from maas_cli.errors import UsageError
+from maas_cli.money import dollars, micro_dollars
 from maas_cli.output import Item
 
 LimitOptions = Annotated[
     list[str] | None,
     typer.Option(
         "--limit",
-        metavar="METRIC=AMOUNT/WINDOW",
-        help="How much each member may use: requests or total_tokens, a number, and a window like 30s, 1m, 1h or 1d. Repeat for more.",
+        metavar="LIMIT",
+        help="How much its members may use, like requests=20/1m; maas tiers create --help has all of it. Repeat for more.",
         show_default=False,
     ),
 ]
+_ID = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_USD = "usd"
 
 
-def parse_limits(texts: Iterable[str]) -> list[dict[str, str]]:
+def parse_limits(texts: Iterable[str]) -> list[dict[str, Any]]:
     """maas.common.v1.Limit as JSON, in the order given. UsageError names the limit that is wrong and what would be right."""
-    limits: list[dict[str, str]] = []
+    taken: dict[str, str] = {}
+    limits: list[dict[str, Any]] = []
     for text in texts:
         limit = parse_limit(text)
-        if limit in [other | {"amount": limit["amount"]} for other in limits]:
-            raise UsageError(f'limit "{text}": {limit["metric"]} per {limit["window"]} is limited twice; give it once')
+        name = limit.get("id") or default_id(limit["metric"], limit.get("window", ""))
+        if name in taken:
+            raise UsageError(f'limit "{text}": "{taken[name]}" has the id "{name}" too; give one of them another: ", id {name}-2"')
+        taken[name] = text
         limits.append(limit)
     return limits
 
 
-def parse_limit(text: str) -> dict[str, str]:
-    """One `metric=amount/window`."""
-    metric, equals, rest = text.partition("=")
-    amount, slash, window = rest.partition("/")
-    if not (equals and slash):
+def parse_limit(text: str) -> dict[str, Any]:
+    """One limit, with the parts that were given."""
+    head, *options = map(str.strip, text.split(","))
+    metric, equals, rest = head.partition("=")
+    what, _, per = rest.partition(" per ")
+    amount, _, window = what.partition("/")
+    if not (equals and amount):
         raise UsageError(f'limit "{text}": want metric=amount/window, like requests=20/1m')
-    if metric not in list(Metric):
-        raise UsageError(f'limit "{text}": "{metric}" is not counted; want {" or ".join(Metric)}')
-    if not (amount.isascii() and amount.isdigit() and 1 <= int(amount) <= MAX_AMOUNT):
-        raise UsageError(f'limit "{text}": amount "{amount}": want a whole number from 1 to {MAX_AMOUNT}')
+    given = {"metric": metric, "amount": amount, "window": window, "per": per}
+    for option in options:
+        name, value = _option(text, option)
+        if name in given:
+            raise UsageError(f'limit "{text}": {name} is there twice; give it once')
+        given[name] = value
     try:
-        Window.parse(window)
+        return _checked({name: value for name, value in given.items() if value})
     except ValueError as error:
         raise UsageError(f'limit "{text}": {error}') from None
-    return {"metric": metric, "amount": str(int(amount)), "window": window}
+
+
+def _option(text: str, option: str) -> tuple[str, str]:
+    name, _, value = option.partition(" ")
+    if name in {"id", "notify"} and value:
+        return name, value
+    if name in {"hard", "soft", "shadow"}:
+        return "over", option
+    raise UsageError(f'limit "{text}": "{option}": want soft 20, shadow, notify 50/80/100 or id NAME')
+
+
+def _checked(given: dict[str, str]) -> dict[str, Any]:
+    """ValueError when it is no limit."""
+    limit: dict[str, Any] = given | {"amount": str(_amount(given["metric"], given["amount"]))}
+    if "notify" in limit:
+        limit["notify"] = _percentages(limit["notify"])
+    if "id" in limit and not _ID.fullmatch(limit["id"]):
+        raise ValueError(f'id "{limit["id"]}": want 1 to 63 of a-z 0-9 -, a letter or digit first and last')
+    Limit.parse(**{"id": ""} | limit | {"amount": int(limit["amount"]), "notify": tuple(limit.get("notify", ()))})
+    return limit
+
+
+def _amount(metric: str, text: str) -> int:
+    if metric == Metric.COST and text.endswith(_USD):
+        try:
+            return micro_dollars(text.removesuffix(_USD))
+        except ValueError as error:
+            raise ValueError(f"amount {error}") from None
+    if not re.fullmatch(r"[0-9]{1,16}", text, re.ASCII):
+        raise ValueError(f'amount "{text}": want a whole number' + (", or dollars like 50usd" if metric == Metric.COST else ""))
+    return int(text)
+
+
+def _percentages(text: str) -> list[int]:
+    if not re.fullmatch(r"[0-9]{1,3}(/[0-9]{1,3})*", text, re.ASCII):
+        raise ValueError(f'notify "{text}": want percentages like 50/80/100')
+    return [int(percent) for percent in text.split("/")]
 
 
 def limits_text(limits: Sequence[Item] | None) -> str:
     """Limits as they would be given."""
-    return ", ".join(_limit_text(limit) for limit in limits or ()) or "none"
+    return "; ".join(_limit_text(limit) for limit in limits or ()) or "none"
 
 
 def _limit_text(limit: Item) -> str:
-    amount: Any = limit.get("amount")
-    return f"{limit.get('metric')}={amount}/{limit.get('window')}"
+    metric, window, name = str(limit.get("metric")), str(limit.get("window") or "-"), limit.get("id")
+    amount = f"{dollars(int(limit['amount']))}{_USD}" if metric == Metric.COST else str(limit.get("amount"))
+    text = f"{metric}={amount}" + (f"/{window}" if window != "-" else "")
+    if limit.get("per", "user") not in {"user", ""}:
+        text += f" per {limit['per']}"
+    if limit.get("over", "hard") not in {"hard", ""}:
+        text += f", {limit['over']}"
+    if limit.get("notify"):
+        text += f", notify {'/'.join(map(str, limit['notify']))}"
+    return f"{text}, id {name}" if name and name != default_id(metric, window) else text

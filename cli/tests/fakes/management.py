@@ -87,6 +87,8 @@ class Management:
         if asked.id in self.models:
             raise RefusalError(409, f'model "{asked.id}" exists already; pick another id')
         model = models_pb2.Model(id=asked.id, url=asked.url, upstream_name=asked.upstream_name, tiers=asked.tiers, created=CREATED_S)
+        if asked.HasField("pricing"):
+            model.pricing.CopyFrom(asked.pricing)
         model.published_to = asked.published_to or "nobody"
         model.state, model.state_reason = ("rejected", "Invalid port") if ":99999" in asked.url else ("ready", "")
         self.models[model.id] = model
@@ -120,6 +122,7 @@ class Management:
         if taken:
             raise RefusalError(409, f'tier "{asked.name}": level {asked.level} is taken by "{taken[0]}"; pick another')
         tier = tiers_pb2.Tier(name=asked.name, level=asked.level, groups=asked.groups, limits=asked.limits, created=CREATED_S)
+        tier.strict = asked.strict
         self.tiers[tier.name] = tier
         return self._changed(tier)
 
@@ -192,6 +195,8 @@ def _updated(resource: Any, asked: Any) -> Any:
     for name in given - kept:
         resource.ClearField(name)
         value = getattr(asked, name)
+        if isinstance(value, models_pb2.Pricing) and not asked.HasField(name):
+            continue
         if isinstance(value, str | int):
             setattr(resource, name, value)
         else:

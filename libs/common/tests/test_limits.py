@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from maas.common.v1 import limit_pb2
 from maas_common.limit_messages import pack_limit, read_limit
-from maas_common.limits import HARD, MAX_AMOUNT, MAX_GCRA, PER_USER, SHADOW, Limit, Metric, OverLimit, Per, Scope
+from maas_common.limits import HARD, MAX_AMOUNT, MAX_GCRA, PER_USER, SHADOW, Limit, Metric, OverLimit, Per, Scope, default_id
 from maas_common.windows import Window
 
 METRICS = "want one of requests, total_tokens, input_tokens, output_tokens, cost, concurrency"
@@ -161,3 +163,33 @@ def test_what_a_message_leaves_out_has_a_default():
     assert read_limit(limit_pb2.Limit(id="it", metric="concurrency", amount=3)) == Limit(
         "it", Metric.CONCURRENCY, 3, Window.parse("-"), PER_USER, HARD
     )
+
+
+@pytest.mark.parametrize(
+    ("metric", "window", "limit_id"),
+    [
+        ("requests", "1m", "requests-1m"),
+        ("cost", "month", "cost-month"),
+        ("concurrency", "", "concurrency"),
+        ("concurrency", "-", "concurrency"),
+        ("total_tokens", "sliding 1m", "total-tokens-sliding-1m"),
+        ("requests", "sliding-log 30s", "requests-sliding-log-30s"),
+        ("requests", "gcra 1m", "requests-gcra-1m"),
+        ("requests", "gcra 1m burst 20", "requests-gcra-1m"),
+        ("cost", "week from sunday in America/New_York", "cost-week-from-sunday-in-america-new-york"),
+        ("cost", "day in Etc/GMT+5", "cost-day-in-etc-gmt-5"),
+        (
+            "output_tokens",
+            "week from wednesday in America/Argentina/ComodRivadavia",
+            "output-tokens-week-from-wednesday-in-america-argentina-comodriv",
+        ),
+        (
+            "output_tokens",
+            "week from thursday in America/Argentina/Rio_Gallegos",
+            "output-tokens-week-from-thursday-in-america-argentina-rio-galle",
+        ),
+    ],
+)
+def test_default_ids_are_made_of_what_an_id_may_have(metric, window, limit_id):
+    assert default_id(metric, window) == limit_id
+    assert re.fullmatch("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", limit_id)

@@ -11,6 +11,7 @@ from maas_cli.confirm import Yes, confirm
 from maas_cli.enforcement import tell
 from maas_cli.errors import ForbiddenError, UsageError
 from maas_cli.output import Column, Format, Item, Limit, Output, field, moment, show_list, show_one
+from maas_cli.prices import PriceOption, parse_price, price_text
 from maas_cli.printing import say, warn
 from maas_cli.state import connect
 
@@ -37,6 +38,7 @@ _SHOW = [
     *_LIST[2:],
     field("upstream name", "upstreamName"),
     field("owned by", "ownedBy"),
+    Column("price", price_text),
     field("description", "description"),
     moment("created", "created"),
     moment("updated", "updated"),
@@ -102,6 +104,7 @@ def add(  # noqa: PLR0913 - options, by name
     display_name: DisplayName = None,
     description: Description = None,
     owned_by: OwnedBy = None,
+    price: PriceOption = None,
     output: Output = Format.TABLE,
 ) -> None:
     """Register a model. When this returns, the gateway routes to it. Without --tier or --all nobody may use it yet.
@@ -109,9 +112,17 @@ def add(  # noqa: PLR0913 - options, by name
     Examples:
     maas models add llama-70b --url http://vllm.models.svc:8000/v1 --tier premium --tier enterprise
     maas models add smollm2 --url http://127.0.0.1:8090/v1 --upstream-name SmolLM2-135M-Instruct --all
+    maas models add big --url http://10.0.0.7:8000/v1 --all --price 0.15/0.60/0.075
     """
     published = _publication(tier, all_tiers=all_tiers)
-    fields = _fields(url, upstream_name, display_name, description, owned_by)
+    fields = _given(
+        url=url,
+        upstreamName=upstream_name,
+        displayName=display_name,
+        description=description,
+        ownedBy=owned_by,
+        pricing=parse_price(price) if price is not None else None,
+    )
     with connect(context) as api:
         added = api.post(PATH, {"id": model} | fields | published)
     _show_changed(added, output)
@@ -143,6 +154,8 @@ def update(  # noqa: PLR0913 - options, by name
     display_name: DisplayName = None,
     description: Description = None,
     owned_by: OwnedBy = None,
+    price: PriceOption = None,
+    no_price: Annotated[bool, typer.Option("--no-price", help="Take its price away: its tokens cost nothing.")] = False,
     etag: Etag = None,
     output: Output = Format.TABLE,
 ) -> None:
@@ -152,8 +165,19 @@ def update(  # noqa: PLR0913 - options, by name
     maas models update smollm2 --tier premium
     maas models update smollm2 --url http://10.0.0.7:8000/v1
     maas models update smollm2 --nobody
+    maas models update smollm2 --price 0.15/0.60
     """
-    changes = _fields(url, upstream_name, display_name, description, owned_by) | _publication(tier, all_tiers=all_tiers, nobody=nobody)
+    if price is not None and no_price:
+        raise UsageError("--price and --no-price contradict each other; give one of the two")
+    changes = _given(
+        url=url,
+        upstreamName=upstream_name,
+        displayName=display_name,
+        description=description,
+        ownedBy=owned_by,
+        pricing=parse_price(price) if price is not None else None,
+        updateMask="pricing" if no_price else None,
+    ) | _publication(tier, all_tiers=all_tiers, nobody=nobody)
     if not changes:
         raise UsageError(f"model {model}: nothing to change; give at least one option, see maas models update --help")
     with connect(context) as api:
@@ -183,11 +207,8 @@ def _path(model: str) -> str:
     return f"{PATH}/{segment(model)}"
 
 
-def _fields(
-    url: str | None, upstream_name: str | None, display_name: str | None, description: str | None, owned_by: str | None
-) -> dict[str, Any]:
-    given = {"url": url, "upstreamName": upstream_name, "displayName": display_name, "description": description, "ownedBy": owned_by}
-    return {name: value for name, value in given.items() if value is not None}
+def _given(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _publication(tiers: list[str] | None, *, all_tiers: bool, nobody: bool = False) -> dict[str, Any]:

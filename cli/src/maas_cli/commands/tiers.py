@@ -11,7 +11,7 @@ from maas_cli.confirm import Yes, confirm
 from maas_cli.enforcement import tell
 from maas_cli.errors import UsageError
 from maas_cli.limits import LimitOptions, limits_text, parse_limits
-from maas_cli.output import Column, Format, Limit, Output, field, moment, show_list, show_one
+from maas_cli.output import Column, Format, Limit, Output, field, moment, show_list, show_one, text_of
 from maas_cli.printing import note, say
 from maas_cli.state import connect
 
@@ -24,6 +24,7 @@ _SHOW = [
     field("display name", "displayName"),
     field("description", "description"),
     *_LIST[1:],
+    Column("strict", lambda tier: text_of(bool(tier.get("strict")))),
     moment("created", "created"),
     moment("updated", "updated"),
     field("etag", "etag"),
@@ -36,6 +37,14 @@ Groups = Annotated[
 ]
 DisplayName = Annotated[str | None, typer.Option(help="For people.", show_default=False)]
 Description = Annotated[str | None, typer.Option(help="For people.", show_default=False)]
+Strict = Annotated[
+    bool | None,
+    typer.Option(
+        "--strict/--no-strict",
+        help="Never overshoot token and cost limits: the most that a model may put out is written into each request.",
+        show_default=False,
+    ),
+]
 Etag = Annotated[str | None, typer.Option(help="Do it only if nobody has changed the tier since it had this etag.", show_default=False)]
 
 app = typer.Typer(help="List, create, change, delete and look up tiers.", no_args_is_help=True)
@@ -62,17 +71,38 @@ def create(  # noqa: PLR0913 - options, by name
     level: Annotated[int, typer.Option(min=0, help="Rank, unique: who is in groups of several tiers gets the one of the highest level.")],
     group: Groups = None,
     limit: LimitOptions = None,
+    strict: Strict = None,
     display_name: DisplayName = None,
     description: Description = None,
     output: Output = Format.TABLE,
 ) -> None:
     """Create a tier. Without --limit its members may use as much as they like.
 
+    A limit is written METRIC=AMOUNT/WINDOW, then who shares it, then more behind commas:
+    METRIC: requests, total_tokens, input_tokens, output_tokens, cost or concurrency (which has no WINDOW)
+    AMOUNT: a whole number; of cost micro-dollars, or dollars with usd behind them: 50usd
+    WINDOW by the clock: 30s, 1m, 6h, 7d
+    WINDOW by the calendar: day, week, week from sunday, month, month from 15, each also with in Europe/Berlin
+    WINDOW that moves on: sliding 1m, sliding-log 1m (exact, small amounts), gcra 1m burst 20 (a steady rate)
+    per WHO: user (the default), key, team, tier, tenant, model, policy, or several of them: user+model
+    , soft 20: past it, 20 % of it more, then refuse; or , shadow: only report
+    , notify 50/80/100: tell when these percentages of it are used
+    , id NAME: what its counters are named by; made from METRIC and WINDOW when absent
+
     Examples:
     maas tiers create gold --level 5 --group gold-users --limit requests=20/1m --limit total_tokens=10000/1m
     maas tiers create internal --level 9 --group staff --group ops
+    maas tiers create lab --level 6 --limit concurrency=4 --limit "cost=50usd/month in Europe/Berlin per team, notify 50/80/100" --strict
+    maas tiers create fair --level 7 --limit "requests=60/gcra 1m burst 20 per user+model, soft 20, id steady"
     """
-    fields = _fields(level, group, parse_limits(limit or ()), display_name, description)
+    fields = _given(
+        level=level,
+        groups=group,
+        limits=parse_limits(limit or ()) or None,
+        strict=strict,
+        displayName=display_name,
+        description=description,
+    )
     with connect(context) as api:
         created = api.post(PATH, {"name": name} | fields)
     show_one(created, _SHOW, output)
@@ -102,6 +132,7 @@ def update(  # noqa: PLR0913 - options, by name
     no_groups: Annotated[bool, typer.Option("--no-groups", help="Take every group away.")] = False,
     limit: LimitOptions = None,
     no_limits: Annotated[bool, typer.Option("--no-limits", help="Take every limit away.")] = False,
+    strict: Strict = None,
     display_name: DisplayName = None,
     description: Description = None,
     etag: Etag = None,
@@ -109,16 +140,24 @@ def update(  # noqa: PLR0913 - options, by name
 ) -> None:
     """Change what is given of a tier and leave the rest. --group and --limit replace the whole list.
 
-    A limit of the same metric and window keeps what was used so far. When this returns, the very next request obeys.
+    A limit of the same id, metric, window and WHO keeps what was used so far. When this returns, the very next request obeys.
 
     Examples:
     maas tiers update free --limit requests=20/1m --limit total_tokens=4000/1m
     maas tiers update gold --group gold-users --group beta-testers
     maas tiers update gold --no-limits
+    maas tiers update gold --strict
     """
     if (group and no_groups) or (limit and no_limits):
         raise UsageError("--group and --no-groups, or --limit and --no-limits, contradict each other; give one of the two")
-    changes = _fields(level, group, parse_limits(limit or ()), display_name, description)
+    changes = _given(
+        level=level,
+        groups=group,
+        limits=parse_limits(limit or ()) or None,
+        strict=strict,
+        displayName=display_name,
+        description=description,
+    )
     emptied = [what for what, given in (("groups", no_groups), ("limits", no_limits)) if given]
     if emptied:
         changes["updateMask"] = ",".join(emptied)
@@ -172,8 +211,5 @@ def _path(name: str) -> str:
     return f"{PATH}/{segment(name)}"
 
 
-def _fields(
-    level: int | None, groups: list[str] | None, limits: list[dict[str, str]], display_name: str | None, description: str | None
-) -> dict[str, Any]:
-    given = {"level": level, "groups": groups, "limits": limits or None, "displayName": display_name, "description": description}
-    return {name: value for name, value in given.items() if value is not None}
+def _given(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}

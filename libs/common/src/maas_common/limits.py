@@ -15,6 +15,7 @@ MAX_LOGGED = 10_000
 """Most that a limit with a sliding log may have: every admission is kept."""
 MAX_GCRA = 2**52
 """Most that the amount, and the burst, times the window's milliseconds may be: their product is counted, exactly."""
+_ID_LENGTH = 63
 _SOFT = re.compile(r"soft ([1-9][0-9]?|100)")
 
 
@@ -99,6 +100,15 @@ class OverLimit:
 
 HARD = OverLimit("hard")
 SHADOW = OverLimit("shadow")
+
+
+def default_id(metric: str, window: str) -> str:
+    """The id of a limit that is given none: `requests-1m`, `cost-month-in-europe-berlin`, `concurrency`; at most 63 characters.
+
+    A burst is an amount, so it is no part of it.
+    """
+    words = f"{metric} {window.partition(' burst ')[0]}".lower()
+    return re.sub(r"[^a-z0-9]+", "-", words)[:_ID_LENGTH].rstrip("-")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from maas_common.errors import AlreadyExistsError, ConflictError, DomainError, FailedPreconditionError, InvalidArgumentError, NotFoundError
 from maas_common.limits import PER_USER, SHADOW, Limit, Metric, OverLimit, Per
 from maas_common.windows import Window
-from maas_registry.core.limits import LimitDraft, default_id
+from maas_registry.core.limits import LimitDraft
 from maas_registry.core.tier_changes import TierDraft, TierPatch, create_tier, delete_tier, models_withdrawn, slug, update_tier
 
 MINUTE = Window.parse("1m")
@@ -94,36 +92,6 @@ def test_limits_are_named_after_metric_and_window_unless_they_have_an_id(standar
         Limit("burst", Metric.REQUESTS, 50, MINUTE, Per.parse("user+model"), SHADOW),
         Limit("concurrency", Metric.CONCURRENCY, 3, Window.parse("-")),
     )
-
-
-@pytest.mark.parametrize(
-    ("metric", "window", "limit_id"),
-    [
-        ("requests", "1m", "requests-1m"),
-        ("cost", "month", "cost-month"),
-        ("concurrency", "", "concurrency"),
-        ("concurrency", "-", "concurrency"),
-        ("total_tokens", "sliding 1m", "total-tokens-sliding-1m"),
-        ("requests", "sliding-log 30s", "requests-sliding-log-30s"),
-        ("requests", "gcra 1m", "requests-gcra-1m"),
-        ("requests", "gcra 1m burst 20", "requests-gcra-1m"),
-        ("cost", "week from sunday in America/New_York", "cost-week-from-sunday-in-america-new-york"),
-        ("cost", "day in Etc/GMT+5", "cost-day-in-etc-gmt-5"),
-        (
-            "output_tokens",
-            "week from wednesday in America/Argentina/ComodRivadavia",
-            "output-tokens-week-from-wednesday-in-america-argentina-comodriv",
-        ),
-        (
-            "output_tokens",
-            "week from thursday in America/Argentina/Rio_Gallegos",
-            "output-tokens-week-from-thursday-in-america-argentina-rio-galle",
-        ),
-    ],
-)
-def test_default_ids_are_made_of_what_an_id_may_have(metric, window, limit_id):
-    assert default_id(metric, window) == limit_id
-    assert re.fullmatch("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", limit_id)
 
 
 @pytest.mark.parametrize(

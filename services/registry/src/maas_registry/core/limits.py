@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from maas_common.errors import InvalidArgumentError
-from maas_common.limits import Limit
+from maas_common.limits import Limit, default_id
 
-_ID_LENGTH = 63
 _PLAN_ID_LENGTH = 128
 """Plans name a limit `tier/<tier>/<limit>` in at most this many characters."""
 
@@ -46,12 +44,6 @@ def limits_of(tier: str, drafts: Sequence[LimitDraft]) -> tuple[Limit, ...]:
         positions[limit.id] = position
         limits.append(limit)
     return tuple(limits)
-
-
-def default_id(metric: str, window: str) -> str:
-    """`requests-1m`, `cost-month-in-europe-berlin`, `concurrency`. A burst is an amount, so it is no part of the name."""
-    words = f"{metric} {window.partition(' burst ')[0]}".lower()
-    return re.sub(r"[^a-z0-9]+", "-", words)[:_ID_LENGTH].rstrip("-")
 
 
 def _limit(field: str, draft: LimitDraft) -> Limit:
