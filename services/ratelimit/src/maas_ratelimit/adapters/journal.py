@@ -106,8 +106,9 @@ _PUT_RESERVATIONS = """INSERT OR REPLACE INTO reservations (rid, deadline, body)
     SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(?)"""
 _DROP_RESERVATIONS = "DELETE FROM reservations WHERE rid IN (SELECT value FROM json_each(?))"
 _DROP_ENDED_RESERVATIONS = "DELETE FROM reservations WHERE rid IN (SELECT json_extract(value, '$[0]') FROM json_each(?))"
-_PUT_ENDED = """INSERT OR IGNORE INTO ended (rid, until, is_expired)
-    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(?)"""
+_PUT_ENDED = """INSERT INTO ended (rid, until, is_expired)
+    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(?)
+    WHERE true ON CONFLICT DO NOTHING"""
 _FORGET_ENDED = """DELETE FROM ended WHERE (until, rid) IN (
     SELECT until, rid FROM (SELECT until, rid FROM ended WHERE until <= ?1 ORDER BY until LIMIT ?3)
     UNION SELECT until, rid FROM (SELECT until, rid FROM ended ORDER BY until LIMIT ?2))"""

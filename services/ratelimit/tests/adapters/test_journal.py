@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import sqlite3
+import stat
+
+import pytest
+from maas_common.testing import FakeClock
+from maas_ratelimit.adapters.journal import Batch, Journal
+from maas_ratelimit.adapters.journal_file import JournalError
+
+NOW = 1_800_000_000
+ALICE = ("tier/free/day:total_tokens:1d:user", "default", "https://idp|alice")
+
+
+def batch(**changes):
+    return Batch(**{"counters": [], "gone": [], "opened": [], "ended": [], "undone": [], "events": []} | changes)
+
+
+@pytest.fixture
+def clock():
+    return FakeClock(NOW)
+
+
+@pytest.fixture
+def reopened(tmp_path, clock):
+    """The journal as the next process finds it; the one before is closed."""
+    open_now = []
+
+    def again(**bounds):
+        while open_now:
+            open_now.pop().close()
+        journal = Journal(tmp_path / "state" / "journal.db", clock, **{"max_events": 1000} | bounds)
+        open_now.append(journal)
+        return journal
+
+    yield again
+    open_now.pop().close()
+
+
+def lines(journal):
+    return [event.line for event in journal.outbox.take(100)]
+
+
+def test_everything_written_is_found_after_a_restart(reopened):
+    counters = [(*ALICE, NOW + 60, '{"used":1}'), (*ALICE, 0, '{"level":"é 鍵"}')]
+    opened = [("r2", 2_000, "second"), ("r1", 1_000, '["f\\"irst"]')]
+    ended = [("r4", NOW * 1000 + 9, True), ("r3", NOW * 1000 + 8, False)]
+    reopened().write(batch(counters=counters, opened=opened, ended=ended, events=["u\x1f1 é", "u\x1f2"]))
+    found = reopened()
+    recovered = found.load()
+    assert sorted(recovered.counters) == sorted(counters)
+    assert recovered.opened == opened[::-1]
+    assert recovered.ended == ended[::-1]
+    assert lines(found) == ["u\x1f1 é", "u\x1f2"]
+
+
+def test_the_newest_state_takes_the_place_of_the_one_before(reopened):
+    journal = reopened()
+    journal.write(batch(counters=[(*ALICE, NOW + 60, "1"), (*ALICE, NOW + 120, "9")], opened=[("r1", 1, "before")]))
+    journal.write(batch(counters=[(*ALICE, NOW + 60, "2")], opened=[("r1", 2, "after")]))
+    recovered = reopened().load()
+    assert sorted(recovered.counters) == [(*ALICE, NOW + 60, "2"), (*ALICE, NOW + 120, "9")]
+    assert recovered.opened == [("r1", 2, "after")]
+
+
+def test_a_reservation_that_ended_or_was_undone_is_no_more_and_only_the_ended_is_remembered(reopened):
+    journal = reopened()
+    journal.write(batch(opened=[("r1", 1, ""), ("r2", 2, ""), ("r3", 3, "")]))
+    journal.write(batch(ended=[("r1", NOW * 1000 + 1, False)], undone=["r2"]))
+    recovered = reopened().load()
+    assert recovered.opened == [("r3", 3, "")]
+    assert recovered.ended == [("r1", NOW * 1000 + 1, False)]
+
+
+def test_counters_that_are_gone_are_gone(reopened):
+    journal = reopened()
+    journal.write(batch(counters=[(*ALICE, 0, "1"), (*ALICE, NOW + 60, "2")]))
+    journal.write(batch(gone=[(*ALICE, 0), ("another", "default", "x", 0)]))
+    assert reopened().load().counters == [(*ALICE, NOW + 60, "2")]
+
+
+def test_what_is_past_its_time_is_not_found_and_leaves_the_file(reopened, tmp_path, clock):
+    journal = reopened()
+    counters = [(*ALICE[:2], f"user {n}", NOW + 60 + n % 2, "1") for n in range(10)]
+    journal.write(batch(counters=counters, ended=[(f"r{n}", (NOW + 60 + n % 2) * 1000, False) for n in range(10)]))
+    clock.advance(60)
+    recovered = journal.load()
+    assert {end for *_, end, _ in recovered.counters} == {NOW + 61}
+    assert len(recovered.counters) == len(recovered.ended) == 5
+    journal.write(batch(events=["e"]))
+    with sqlite3.connect(journal._file.path) as other:
+        assert other.execute("SELECT (SELECT count(*) FROM counters), (SELECT count(*) FROM ended)").fetchone() == (5, 5)
+
+
+def test_an_id_that_expired_and_was_settled_then_is_found_as_settled(reopened):
+    journal = reopened()
+    journal.write(batch(ended=[("r1", (NOW + 3600) * 1000, True)]))
+    journal.write(batch(ended=[("r1", (NOW + 600) * 1000, False)]))
+    assert reopened().load().ended == [("r1", (NOW + 600) * 1000, False)]
+
+
+def test_ids_are_remembered_up_to_a_bound_the_soonest_forgotten_leave_first(reopened):
+    journal = reopened(max_ended=3)
+    journal.write(batch(ended=[(f"r{n}", (NOW + 100 - n) * 1000, False) for n in range(3)]))
+    journal.write(batch(ended=[("r9", (NOW + 50) * 1000, False), ("r8", (NOW + 200) * 1000, True)]))
+    assert [rid for rid, *_ in journal.load().ended] == ["r1", "r0", "r8"]
+    journal = reopened(max_ended=3)
+    journal.write(batch(ended=[("r7", (NOW + 300) * 1000, True)]))
+    assert [rid for rid, *_ in journal.load().ended] == ["r0", "r8", "r7"]
+
+
+def test_a_subject_keeps_all_but_its_nul_characters(reopened):
+    subjects = ["a\0b", "a", "\\u0000", 'quo"te\n']
+    reopened().write(batch(counters=[("c", "default", subject, 0, "1") for subject in subjects]))
+    assert {row[2] for row in reopened().load().counters} == {"a\ufffdb", "a", "\\ufffd", 'quo"te\n'}
+
+
+def test_a_batch_is_written_whole_or_not_at_all(reopened):
+    journal = reopened()
+    whole = batch(counters=[(*ALICE, 0, "1")], opened=[("r1", 1, "")], ended=[("r2", NOW * 1000 + 1, False)], events=["first"])
+    journal.write(whole)
+    with pytest.raises(sqlite3.IntegrityError):
+        journal.write(batch(counters=[(*ALICE, 0, "2")], undone=["r1"], ended=[("r3", None, False)], events=["second"]))
+    assert journal.outbox.depth() == 1
+    recovered = reopened().load()
+    assert recovered.counters == whole.counters
+    assert recovered.opened == whole.opened
+    assert recovered.ended == whole.ended
+
+
+def test_files_are_their_owners_alone(reopened):
+    journal = reopened()
+    journal.write(batch(events=["e"]))
+    folder = journal._file.path.parent
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {file.name: oct(stat.S_IMODE(file.stat().st_mode)) for file in folder.iterdir()} == {
+        "journal.db": "0o600",
+        "journal.db-wal": "0o600",
+        "journal.db-shm": "0o600",
+    }
+
+
+@pytest.mark.parametrize("content", [b"not a database, surely " * 50, b"SQLite format 3\0" + b"\xff" * 4080])
+def test_a_file_that_is_no_database_is_named(tmp_path, clock, content):
+    path = tmp_path / "journal.db"
+    path.write_bytes(content)
+    with pytest.raises(JournalError, match=r"journal .*/journal\.db: .*; move the file away"):
+        Journal(path, clock, max_events=10)
+    assert path.read_bytes() == content
+
+
+def test_another_programs_database_is_left_alone(tmp_path, clock):
+    path = tmp_path / "journal.db"
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE theirs (id)")
+    before = path.read_bytes()
+    with pytest.raises(JournalError, match=r"journal\.db: this is another program's database"):
+        Journal(path, clock, max_events=10)
+    assert path.read_bytes() == before
+
+
+def test_a_journal_of_a_newer_version_is_not_touched(reopened, clock):
+    journal = reopened()
+    journal.write(batch(events=["e"]))
+    path = journal._file.path
+    journal.close()
+    with sqlite3.connect(path) as newer:
+        newer.execute("PRAGMA user_version=2")
+    with pytest.raises(JournalError, match=r"journal\.db: written by a newer ratelimit \(schema 2, this one reads 1\)"):
+        Journal(path, clock, max_events=10)
+
+
+def test_a_folder_that_can_not_be_written_is_named(tmp_path, clock):
+    (tmp_path / "journal.db").mkdir()
+    with pytest.raises(JournalError, match=r"journal\.db: unable to open database file"):
+        Journal(tmp_path / "journal.db", clock, max_events=10)
