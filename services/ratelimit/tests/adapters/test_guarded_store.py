@@ -432,6 +432,36 @@ def test_a_change_of_state_is_logged_once(world):
     assert logs[1]["away_s"] == 2.5
 
 
+@pytest.mark.parametrize("on_store_error", ["deny", "local"])
+def test_however_many_are_refused_meanwhile_they_push_no_settlement_out(on_store_error):
+    world = World(on_store_error, max_spooled=2, local_amount=0)
+    world.admit(1)
+    world.fail("lost", claim(2), settlement(1))
+    for number in range(2, 100):
+        assert not is_admitted(world.admit(number))
+        assert world.settle(number, is_undone=True, used=(), record="", may_charge=False) is Settled.UNKNOWN
+    world.come_back()
+    assert (world.store.held, world.charged(), world.guarded.dropped) == (set(), {1: (1, 1)}, 0)
+
+
+def test_what_was_refused_here_is_forgotten_in_time():
+    world = World("deny", followed=2)
+    world.fail("down", claim(1), claim(2), claim(3))
+    undone = {"is_undone": True, "used": (), "record": "", "may_charge": False}
+    assert [world.settle(number, **undone) for number in (1, 2)] == [Settled.QUEUED, Settled.UNKNOWN]
+    world.come_back()
+    world.fail("down", settlement(4))
+    assert world.settle(3, **undone) is Settled.QUEUED
+
+
+def test_a_request_that_was_refused_here_and_went_on_all_the_same_is_charged():
+    world = World("deny")
+    world.fail("down", claim(1))
+    assert world.settle(1) is Settled.QUEUED
+    world.come_back()
+    assert world.charged() == {1: (1, 1)}
+
+
 def test_past_the_bound_the_oldest_settlements_are_lost_and_counted():
     world = World("deny", max_spooled=2)
     with capture_logs() as logs:

@@ -12,8 +12,8 @@ from maas_common.errors import DomainError, UnavailableError
 
 from maas_ratelimit.adapters.guarded_recovery import Recovery
 from maas_ratelimit.adapters.guarded_spool import Spool
-from maas_ratelimit.adapters.guarded_substitute import Substitute, undo
-from maas_ratelimit.core.counting import Account, Admission, Claim, CounterState, Operation, Outcome, Settled, Settlement
+from maas_ratelimit.adapters.guarded_substitute import Substitute, is_admitted, undo
+from maas_ratelimit.core.counting import Account, Claim, CounterState, Operation, Outcome, Settled, Settlement
 from maas_ratelimit.ports import CounterStore
 
 log = structlog.get_logger(__name__)
@@ -135,15 +135,15 @@ class GuardedStore:
             self._spool.add(overdue)
         if isinstance(operation, Claim):
             return self.substitute.claim(operation, now)
-        self.substitute.end(operation, now)
+        if not self.substitute.end(operation, now):
+            return Settled.UNKNOWN
         self._spool.add(operation)
         return Settled.QUEUED
 
     def _answer_failed(self, operation: Operation, now: float) -> Outcome:
         """As above, of an operation that the store may have done."""
         outcome = self._answer(operation, now)
-        is_admitted = isinstance(outcome, Admission) and not outcome.refusing
-        if isinstance(operation, Claim) and not is_admitted:
+        if isinstance(operation, Claim) and not is_admitted(outcome):
             self._spool.add(undo(operation))
         return outcome
 
@@ -160,6 +160,7 @@ class GuardedStore:
     def _close(self) -> None:
         self.is_open = False
         self._spool.rest()
+        self.substitute.forget_refused()
         log.info("store is back", away_s=round(self._clock.now() - self._away_since, 3), replayed=self.replayed, dropped=self.dropped)
 
     def _tell(self, error: DomainError) -> None:

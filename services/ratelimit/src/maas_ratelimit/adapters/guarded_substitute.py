@@ -34,6 +34,8 @@ class Substitute:
         self._at_most = at_most
         self._in_flight: OrderedDict[str, tuple[float, Claim]] = OrderedDict()
         """Admitted here and not ended, each with its deadline; in that order."""
+        self._refused: OrderedDict[str, None] = OrderedDict()
+        """Not admitted here; as many at most."""
 
     @property
     def in_flight(self) -> int:
@@ -41,27 +43,43 @@ class Substitute:
         return len(self._in_flight)
 
     def claim(self, claim: Claim, now: float) -> Outcome:
-        """Admit or refuse; of a refusal nothing is kept."""
+        """Admit or refuse."""
         if self.fallback is not None:
             # Without a record: the event of its end is the store's to keep.
-            outcome = _only(self.fallback, claim._replace(record=""), now)
+            outcome: Outcome = _only(self.fallback, claim._replace(record=""), now)
             self.local += 1
         elif self._is_open_to_all:
             outcome = Admission((), (), (), claim.takes, now, is_counted=False)
             self.uncounted += 1
         else:
+            outcome = UnavailableError("the store of counters is away: nothing can be admitted now")
             self.denied += 1
-            return UnavailableError("the store of counters is away: nothing can be admitted now")
-        if isinstance(outcome, Admission) and not outcome.refusing:
+        if is_admitted(outcome):
             if len(self._in_flight) >= self._at_most:
                 self._in_flight.popitem(last=False)
             self._in_flight.setdefault(claim.rid, (now + self._reservation_ttl_s, claim))
+        else:
+            if len(self._refused) >= self._at_most:
+                self._refused.popitem(last=False)
+            self._refused[claim.rid] = None
         return outcome
 
-    def end(self, settlement: Settlement, now: float) -> None:
-        """Settle here what was admitted here; of all else there is nothing to settle."""
-        if self._in_flight.pop(settlement.rid, None) and self.fallback is not None:
+    def end(self, settlement: Settlement, now: float) -> bool:
+        """Settle here what was admitted here. Whether the store has anything to settle: not for those who were refused here.
+
+        Envoy tells the end of these too; if they waited for the store, a long outage would push out all that did use something.
+        """
+        rid = settlement.rid
+        if self._in_flight.pop(rid, None) and self.fallback is not None:
             _only(self.fallback, settlement._replace(record="", may_charge=False), now)
+        if settlement.may_charge or rid not in self._refused:
+            return True
+        del self._refused[rid]
+        return False
+
+    def forget_refused(self) -> None:
+        """The store is back."""
+        self._refused.clear()
 
     def take_overdue(self, now: float) -> list[Settlement]:
         """How requests ended that nobody settled in time: each used the request it was, and no tokens that anybody knows of."""
@@ -74,9 +92,14 @@ class Substitute:
         return overdue
 
 
+def is_admitted(outcome: Outcome) -> bool:
+    """Whether a claim was admitted."""
+    return isinstance(outcome, Admission) and not outcome.refusing
+
+
 def undo(claim: Claim) -> Settlement:
     """Takes a claim back."""
-    return Settlement(claim.rid, claim.account, (0,) * len(claim.takes), "", is_undone=True, may_charge=False)
+    return Settlement(claim.rid, claim.account, (), "", is_undone=True, may_charge=False)
 
 
 def _only(store: CounterStore, operation: Operation, now: float) -> Outcome:
