@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from maas.registry.v1.models_pb2 import CreateModelRequest
 from maas.registry.v1.tiers_pb2 import CreateTierRequest
+from maas_common.limit_messages import read_limit
 from maas_local.catalogue import read_catalogue
 from maas_local.people import read_people
 from protovalidate import Validator
@@ -24,6 +25,16 @@ def test_the_samples_are_what_the_contracts_want():
     catalogue = read_catalogue(SAMPLES, MODEL_URL)
     for request in (*catalogue.tiers, *catalogue.models):
         Validator().validate(request)
+    for tier in catalogue.tiers:
+        assert [read_limit(limit).amount for limit in tier.limits]
+
+
+def test_what_is_limited_by_cost_costs_something():
+    catalogue = read_catalogue(SAMPLES, MODEL_URL)
+    budgeted = {tier.name for tier in catalogue.tiers if any(limit.metric == "cost" for limit in tier.limits)}
+    priced = {tier for model in catalogue.models if model.pricing.output for tier in model.tiers}
+    assert budgeted
+    assert budgeted <= priced
 
 
 def test_the_sample_models_are_on_the_local_server():
@@ -56,8 +67,9 @@ def test_a_url_of_ones_own_stays(config):
 
 
 def test_fields_are_read_as_the_contract_names_them(config):
-    (config / "tiers.yaml").write_text("[{name: gold, display_name: Gold, level: 3}]")
-    assert read_catalogue(config, MODEL_URL).tiers == (CreateTierRequest(name="gold", display_name="Gold", level=3),)
+    (config / "tiers.yaml").write_text("[{name: gold, level: 3, strict: true, limits: [{metric: cost, amount: 5, over: soft 20}]}]")
+    limits = [{"metric": "cost", "amount": 5, "over": "soft 20"}]
+    assert read_catalogue(config, MODEL_URL).tiers == (CreateTierRequest(name="gold", level=3, strict=True, limits=limits),)
 
 
 @pytest.mark.parametrize(
