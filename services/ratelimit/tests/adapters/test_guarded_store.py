@@ -465,10 +465,11 @@ def test_a_request_that_was_refused_here_and_went_on_all_the_same_is_charged():
 def test_past_the_bound_the_oldest_settlements_are_lost_and_counted():
     world = World("deny", max_spooled=2)
     with capture_logs() as logs:
-        world.fail("down", settlement(1), settlement(2), settlement(3))
-    world.come_back()
-    assert (world.charged(), world.guarded.dropped) == ({2: (1, 2), 3: (1, 3)}, 1)
-    assert any("lost" in each["event"] for each in logs)
+        for number in (1, 5):
+            world.fail("down", *[settlement(number + each) for each in range(4)])
+            world.come_back()
+    assert (set(world.charged()), world.guarded.dropped) == ({3, 4, 7, 8}, 4)
+    assert sum("lost" in each["event"] for each in logs) == 2
 
 
 def test_a_settlement_that_the_store_has_no_use_for_is_told():

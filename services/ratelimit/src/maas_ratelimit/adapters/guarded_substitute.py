@@ -72,10 +72,7 @@ class Substitute:
         rid = settlement.rid
         if self._in_flight.pop(rid, None) and self.fallback is not None:
             _only(self.fallback, settlement._replace(record="", may_charge=False), now)
-        if settlement.may_charge or rid not in self._refused:
-            return True
-        del self._refused[rid]
-        return False
+        return settlement.may_charge or rid not in self._refused
 
     def forget_refused(self) -> None:
         """The store is back."""
