@@ -98,6 +98,8 @@ def test_the_limits_in_the_help_are_limits(command: Callable[..., None]) -> None
 def test_what_is_a_default_is_not_shown() -> None:
     whole = {"id": "requests-1m", "metric": "requests", "amount": "20", "window": "1m", "per": "user", "over": "hard", "notify": []}
     assert limits_text([whole, whole | {"id": "other"}]) == "requests=20/1m; requests=20/1m, id other"
+    assert limits_text([whole | {"id": "tier/free/requests-1m"}]) == "requests=20/1m"
+    assert limits_text([whole | {"id": "tier/free/steady"}]) == "requests=20/1m, id steady"
     held = {"id": "concurrency", "metric": "concurrency", "amount": "4", "window": "-", "per": "user", "over": "hard"}
     assert limits_text([held]) == "concurrency=4"
     assert limits_text([]) == "none"

@@ -103,7 +103,8 @@ def limits_text(limits: Sequence[Item] | None) -> str:
 
 
 def _limit_text(limit: Item) -> str:
-    metric, window, name = str(limit.get("metric")), str(limit.get("window") or "-"), limit.get("id")
+    metric, window = str(limit.get("metric")), str(limit.get("window") or "-")
+    name = str(limit.get("id", "")).rpartition("/")[2]  # in plans the tier comes before it
     amount = f"{dollars(int(limit['amount']))}{_USD}" if metric == Metric.COST else str(limit.get("amount"))
     text = f"{metric}={amount}" + (f"/{window}" if window != "-" else "")
     if limit.get("per", "user") not in {"user", ""}:
