@@ -59,7 +59,7 @@ def test_an_empty_list_is_told(admin: World) -> None:
 
 def test_a_reset_says_how_many_and_gives_the_reason(counted: World) -> None:
     result = counted.run("counters", "reset", "--subject", ANN, "--reason", "bill paid", "--yes")
-    assert (result.exit_code, result.stdout) == (0, "Reset: 2 counters.\n")
+    assert (result.exit_code, result.stdout) == (0, "Counters reset: 2\n")
     assert used(counted) == [0, 2, 0, 70]
     assert counted.management.requests[-1].json == {"subject": ANN, "reason": "bill paid"}
     assert counted.json("counters", "reset", "--limit", TOKENS, "--subject", BEN, "--yes") == {"counters": "1"}

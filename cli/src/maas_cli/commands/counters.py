@@ -98,7 +98,7 @@ def reset(  # noqa: PLR0913 - options, by name
     elif answer.get("counters") == "0":
         note("nothing was reset: there are no such counters")
     else:
-        say(f"Reset: {answer.get('counters')} counters.")
+        say(f"Counters reset: {answer.get('counters')}")
 
 
 def _counters(context: typer.Context, limit: str | None, subject: str | None, at_most: int | None) -> Sequence[Item]:
