@@ -42,6 +42,15 @@ def unpack(payload: bytes) -> Request:
     return request
 
 
+def unpack_entries(packed: bytes) -> Mapping[str, str]:
+    """Some entries of a descriptor; InvalidArgumentError when the bytes are none."""
+    try:
+        descriptor: Descriptor = _DESCRIPTOR.FromString(packed)
+    except DecodeError as error:
+        raise InvalidArgumentError(f"no descriptor entries: {error}") from error
+    return descriptor.entries
+
+
 def only_descriptor(request: Request) -> Mapping[str, str]:
     """The entries of the one descriptor; InvalidArgumentError when there are none or several."""
     descriptors = request.descriptors
@@ -102,8 +111,8 @@ def _serialized(message: Message) -> bytes:
     return packed
 
 
-def _request_class() -> Any:
-    """RateLimitRequest with a map where the protocol has a list of key and value: on the wire both are the same.
+def _request_classes() -> tuple[Any, Any]:
+    """RateLimitRequest and RateLimitDescriptor with a map where the protocol has a list of key and value: on the wire both are the same.
 
     Asking a map for a few of twenty entries takes a third of the time of listing them all.
     """
@@ -115,7 +124,8 @@ def _request_class() -> Any:
     file = FileDescriptorProto(name="maas/ratelimit/wire.proto", package=package, syntax="proto3", message_type=[descriptor, request])
     pool = DescriptorPool()
     pool.AddSerializedFile(file.SerializeToString())
-    return GetMessageClass(pool.FindMessageTypeByName(f"{package}.Request"))
+    packed = (GetMessageClass(pool.FindMessageTypeByName(f"{package}.{name}")) for name in ("Request", "Descriptor"))
+    return next(packed), next(packed)
 
 
 def _field(name: str, number: int, messages: str | None = None) -> Field:
@@ -124,7 +134,7 @@ def _field(name: str, number: int, messages: str | None = None) -> Field:
     return Field(name=name, number=number, label=label, type=kind, type_name=messages)
 
 
-_REQUEST = _request_class()
+_REQUEST, _DESCRIPTOR = _request_classes()
 _OK = _statuses(_Response.OK, 1)
 _TOO_LARGE = _metadata("status", "400")
 _OVER_LIMIT = _statuses(_Response.OVER_LIMIT, 1) + pack_header("content-type", "application/json")

@@ -7,13 +7,9 @@ from typing import NamedTuple
 from maas_common.limits import Metric
 
 from maas_ratelimit.core.counting import Account, Admission, Claim
-from maas_ratelimit.core.descriptors import Admit, facts
+from maas_ratelimit.core.descriptors import Admit
 from maas_ratelimit.core.estimates import ModelEstimate
-from maas_ratelimit.core.events import record
 from maas_ratelimit.core.plans import Amounts, Plan, PlannedLimit
-from maas_ratelimit.core.pricing import read_price
-
-_UNKNOWN = (None,) * 6
 
 
 class TooLarge(NamedTuple):
@@ -23,22 +19,18 @@ class TooLarge(NamedTuple):
     least: int
 
 
-def claim(admit: Admit, plan: Plan, estimate: ModelEstimate, strict_output: int) -> Claim | TooLarge:
-    """What the request asks for. `strict_output`: most output tokens in strict mode of a request that names no cap.
-
-    InvalidArgumentError when its price can't be read.
-    """
-    account = Account(plan, admit.tenant, plan.subjects(admit))
-    text = record(facts(admit), _UNKNOWN)
+def claim(admit: Admit, account: Account, estimate: ModelEstimate, strict_output: int) -> Claim | TooLarge:
+    """What the request asks for. `strict_output`: most output tokens in strict mode of a request that names no cap."""
+    rid, caller, length, max_out = admit
+    plan = account.plan
     if plan.is_strict:
-        return _strict(admit, account, text, strict_output)
-    inputs, outputs = estimate.input(admit.bytes), estimate.output(admit.max_out)
-    cost = 0 if admit.price == "-" else read_price(admit.price).cost(inputs, outputs)
-    takes = plan.capped((1, inputs + outputs or 1, inputs or 1, outputs or 1, cost, 1))
-    return Claim(admit.rid, account, takes, takes, text)
+        return _strict(admit, account, strict_output)
+    inputs, outputs = estimate.input(length), estimate.output(max_out)
+    takes = plan.capped((1, inputs + outputs or 1, inputs or 1, outputs or 1, caller.price.cost(inputs, outputs), 1))
+    return Claim(rid, account, takes, takes, caller.expired_record)
 
 
-def _strict(admit: Admit, account: Account, text: str, strict_output: int) -> Claim | TooLarge:
+def _strict(admit: Admit, account: Account, strict_output: int) -> Claim | TooLarge:
     """Nothing may be overshot, so the bounds are safe ones: a token of input has at least one byte."""
     outputs = strict_output if admit.max_out is None else max(1, admit.max_out)
     takes = account.plan.capped(_bound(admit, outputs))
@@ -46,12 +38,12 @@ def _strict(admit: Admit, account: Account, text: str, strict_output: int) -> Cl
     for limit, least in zip(account.plan.limits, leasts, strict=True):
         if least > limit.capacity:
             return TooLarge(limit, least)
-    return Claim(admit.rid, account, takes, leasts, text)
+    return Claim(admit.rid, account, takes, leasts, admit.caller.expired_record)
 
 
 def _bound(admit: Admit, outputs: int) -> Amounts:
     inputs = max(1, admit.bytes)
-    return 1, inputs + outputs, inputs, outputs, read_price(admit.price).cost(inputs, outputs), 1
+    return 1, inputs + outputs, inputs, outputs, admit.caller.price.cost(inputs, outputs), 1
 
 
 def output_cap(admit: Admit, plan: Plan, admission: Admission) -> int | None:
@@ -64,7 +56,7 @@ def output_cap(admit: Admit, plan: Plan, admission: Admission) -> int | None:
             caps.append(granted - inputs)
         elif limit.metric is Metric.OUTPUT_TOKENS:
             caps.append(granted)
-        elif limit.metric is Metric.COST and (paid := read_price(admit.price).outputs_for(granted, inputs)) is not None:
+        elif limit.metric is Metric.COST and (paid := admit.caller.price.outputs_for(granted, inputs)) is not None:
             caps.append(paid)
     if not caps or (admit.max_out is not None and admit.max_out <= min(caps)):
         return None

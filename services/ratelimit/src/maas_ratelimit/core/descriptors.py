@@ -12,26 +12,20 @@ from typing import NamedTuple
 
 from maas_common.errors import InvalidArgumentError
 
+from maas_ratelimit.core.callers import Caller
+
 DOMAIN = "maas"
-_NONE = "-"
 _RID = re.compile(r"[0-9a-f]{32}")
-_MISSING = {"", _NONE}
+_MISSING = {"", "-"}
 _MOST_DIGITS = 15
+COUNTS = ("bytes", "max_out", "input", "output", "total", "cached", "events", "response_bytes", "code", "flags")
 
 
 class Admit(NamedTuple):
     """A request that has arrived. `bytes` is its body's length; `max_out` the most output tokens it asks for."""
 
     rid: str
-    tenant: str
-    key: str
-    user: str
-    team: str
-    tier: str
-    group: str
-    model: str
-    price: str
-    plan: str
+    caller: Caller
     bytes: int
     max_out: int | None
 
@@ -40,15 +34,7 @@ class Settle(NamedTuple):
     """A request whose stream has ended. Counts that were not seen are None."""
 
     rid: str
-    tenant: str
-    key: str
-    user: str
-    team: str
-    tier: str
-    group: str
-    model: str
-    price: str
-    plan: str
+    caller: Caller
     bytes: int
     max_out: int | None
     input: int | None
@@ -64,81 +50,35 @@ class Settle(NamedTuple):
     """Envoy's response flags."""
 
 
-def read_admit(entries: Mapping[str, str]) -> Admit:
+def read_admit(entries: Mapping[str, str], caller: Caller) -> Admit:
     """InvalidArgumentError names the entry that is missing or wrong: what can't be read can't be counted, so it is not let through.
 
     `entries` says "" for what is not in it, as protobuf maps do.
     """
-    rid, tenant, key, user, team, tier, group, model, price, plan, length, max_out = _ADMIT(entries)
-    if not _RID.fullmatch(rid):
-        raise _no_rid(rid)
-    if not _MISSING.isdisjoint((tenant, user, model, plan)):
-        missing = next(name for name in ("tenant", "user", "model", "plan") if entries[name] in _MISSING)
-        raise InvalidArgumentError(f'descriptor entry "{missing}" is missing')
-    bytes_, out = _strict_count("bytes", length) or 0, _strict_count("max_out", max_out)
-    return Admit(rid, tenant, key, user, team, tier, group, model, price, plan, bytes_, out)
+    rid = read_rid(entries)
+    if caller.refusal is not None:
+        raise caller.refusal
+    return Admit(rid, caller, _strict_count("bytes", entries["bytes"]) or 0, _strict_count("max_out", entries["max_out"]))
 
 
-def read_settle(entries: Mapping[str, str]) -> Settle:
+def read_settle(entries: Mapping[str, str], caller: Caller) -> Settle:
     """InvalidArgumentError when there is no request id. All else that can't be read is none: tokens were used, and are estimated then.
 
     `entries` as above.
     """
-    (
-        rid,
-        tenant,
-        key,
-        user,
-        team,
-        tier,
-        group,
-        model,
-        price,
-        plan,
-        length,
-        max_out,
-        inputs,
-        outputs,
-        total,
-        cached,
-        events,
-        response_bytes,
-        code,
-        flags,
-    ) = _SETTLE(entries)
-    if not _RID.fullmatch(rid):
-        raise _no_rid(rid)
+    rid = read_rid(entries)
+    length, max_out, inputs, outputs, total, cached, events, response_bytes, code, flags = map(_count, _COUNTS(entries))
     return Settle(
-        rid,
-        tenant,
-        key,
-        user,
-        team,
-        tier,
-        group,
-        model,
-        price,
-        plan,
-        _count(length) or 0,
-        _count(max_out),
-        _count(inputs),
-        _count(outputs),
-        _count(total),
-        _count(cached),
-        _count(events) or 0,
-        _count(response_bytes) or 0,
-        _count(code) or 0,
-        _count(flags) or 0,
+        rid, caller, length or 0, max_out, inputs, outputs, total, cached, events or 0, response_bytes or 0, code or 0, flags or 0
     )
 
 
-def facts(descriptor: Admit | Settle) -> tuple[str, ...]:
-    """Who and what, as usage events tell it: tenant, key, user, team, tier, group, model, price; NONE where there is none."""
-    return tuple([value or _NONE for value in descriptor[1:9]])
-
-
-def _no_rid(rid: str) -> InvalidArgumentError:
-    return InvalidArgumentError(f'descriptor entry "rid" is "{rid[:64]}"; want 32 hexadecimal digits')
+def read_rid(entries: Mapping[str, str]) -> str:
+    """The request's id."""
+    rid = entries["rid"]
+    if not _RID.fullmatch(rid):
+        raise InvalidArgumentError(f'descriptor entry "rid" is "{rid[:64]}"; want 32 hexadecimal digits')
+    return rid
 
 
 def _strict_count(name: str, value: str) -> int | None:
@@ -149,8 +89,7 @@ def _strict_count(name: str, value: str) -> int | None:
 
 
 def _count(value: str) -> int | None:
-    return int(value) if value.isdecimal() and len(value) <= _MOST_DIGITS else None
+    return int(value) if value.isdecimal() and value.isascii() and len(value) <= _MOST_DIGITS else None
 
 
-_ADMIT = itemgetter(*Admit._fields)
-_SETTLE = itemgetter(*Settle._fields)
+_COUNTS = itemgetter(*COUNTS)

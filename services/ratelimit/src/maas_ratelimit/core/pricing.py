@@ -21,16 +21,13 @@ class Price(NamedTuple):
 
     def cost(self, inputs: int, outputs: int, cached: int = 0) -> int:
         """Micro-dollars, rounded up: what is not free costs something. `inputs` has the cached ones in it."""
+        if self is FREE:
+            return 0
         return -(-((inputs - cached) * self.input + cached * self.cached + outputs * self.output) // _MILLION)
 
     def outputs_for(self, budget: int, inputs: int) -> int | None:
         """The most output tokens that `budget` micro-dollars pay for beside `inputs`; None: as many as one likes."""
         return (budget * _MILLION - inputs * self.input) // self.output if self.output else None
-
-    @property
-    def is_free(self) -> bool:
-        """Whether nothing costs anything."""
-        return not (self.input or self.output or self.cached)
 
 
 FREE = Price(0, 0, 0)

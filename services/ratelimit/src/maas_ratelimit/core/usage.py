@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, TypeAlias
 
-from maas_common.errors import InvalidArgumentError
-
-from maas_ratelimit.core.counting import Account, Settlement
-from maas_ratelimit.core.descriptors import Settle, facts
+from maas_ratelimit.core.counting import Settlement
+from maas_ratelimit.core.descriptors import Settle
 from maas_ratelimit.core.estimates import ModelEstimate
-from maas_ratelimit.core.events import record
-from maas_ratelimit.core.pricing import FREE, Price, read_price
+from maas_ratelimit.core.events import SEPARATOR
 
 # Bits of Envoy's CoreResponseFlag (envoy/stream_info/stream_info.h).
 _LIMITED = 0x800  # RL
@@ -75,22 +72,17 @@ def used(settle: Settle, estimate: ModelEstimate) -> Usage:
     return Usage("estimated", inputs, outputs, min(settle.cached or 0, inputs), inputs + outputs)
 
 
-def settlement(settle: Settle, usage: Usage, account: Account | None) -> Settlement:
-    """What to tell the store: `account` is None when the descriptor does not tell it."""
-    if usage.verdict in HOLDS_NOTHING:
-        return Settlement(settle.rid, account, (), "", is_undone=usage.verdict == "undelivered", may_charge=False)
-    cost = 0 if settle.price == "-" else _price(settle).cost(usage.input, usage.output, usage.cached)
-    spent = () if account is None else account.plan.of_each((1, usage.total, usage.input, usage.output, cost, 0))
-    text = record(facts(settle), (usage.input, usage.output, usage.cached, usage.total, cost, settle.code))
-    return Settlement(settle.rid, account, spent, text, "measured" if usage.verdict == "measured" else "estimated")
-
-
-def _price(settle: Settle) -> Price:
-    """It could be read when the request was admitted, so all that can go wrong here has gone wrong there."""
-    try:
-        return read_price(settle.price)
-    except InvalidArgumentError:
-        return FREE
+def settlement(settle: Settle, usage: Usage) -> Settlement:
+    """What to tell the store."""
+    caller = settle.caller
+    account = caller.account
+    verdict, inputs, outputs, cached, total = usage
+    if verdict in HOLDS_NOTHING:
+        return Settlement(settle.rid, account, (), "", is_undone=verdict == "undelivered", may_charge=False)
+    cost = caller.price.cost(inputs, outputs, cached)
+    used = () if account is None else account.plan.of_each((1, total, inputs, outputs, cost, 0))
+    text = f"{caller.facts}{SEPARATOR}{inputs}{SEPARATOR}{outputs}{SEPARATOR}{cached}{SEPARATOR}{total}{SEPARATOR}{cost}{SEPARATOR}{settle.code}"
+    return Settlement(settle.rid, account, used, text, "measured" if verdict == "measured" else "estimated")
 
 
 def _output(settle: Settle, estimate: ModelEstimate) -> int:
