@@ -1,5 +1,5 @@
 import re
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -87,9 +87,12 @@ def test_a_limit_is_shown_as_it_is_given(limit: str) -> None:
     assert limits_text([parse_limit(limit)]) == limit
 
 
-@pytest.mark.parametrize("command", [tiers.create, tiers.update])
-def test_the_limits_in_the_help_are_limits(command: Callable[..., None]) -> None:
-    found = re.findall(r'--limit (?:"([^"]+)"|([^\s"]+=\S+))', command.__doc__ or "")
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.mark.parametrize("text", [tiers.create.__doc__ or "", tiers.update.__doc__ or "", (DOCS / "limits.md").read_text()])
+def test_the_limits_in_the_help_and_the_guide_are_limits(text: str) -> None:
+    found = re.findall(r'--limit (?:"([^"]+)"|([^\s"]+=\S+))', text)
     assert found
     for quoted, plain in found:
         assert parse_limit(quoted or plain)
