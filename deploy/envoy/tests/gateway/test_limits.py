@@ -150,12 +150,12 @@ def test_a_cap_that_leaves_no_token_for_each_choice_is_refused_and_nothing_is_ch
     ],
 )
 def test_the_settle_has_the_price_and_what_was_read_from_a_cache(gateway, events, counts):
-    gateway.services.check = lambda *_: gateway.services.allow(price="3000000:15000000:300000")
+    gateway.services.check = lambda *_: gateway.services.allow(price="3000000/15000000/300000")
     gateway.model.stream(*[b"data: " + json.dumps(event).encode() + b"\n\n" for event in events])
     gateway.post()
     settle = gateway.services.told("settle")
     assert {name: settle[name] for name in counts} == counts
-    assert settle["price"] == "3000000:15000000:300000"
+    assert settle["price"] == "3000000/15000000/300000"
 
 
 def test_a_capped_stream_is_read_as_any_other(gateway):
