@@ -82,7 +82,7 @@ def _reservation(store: MemoryStore, body: str, deadline_ms: int, now: float) ->
         _holding(store, limit, tenant, subject, end, taken, admitted_ms, now)
         for limit, subject, end, taken in zip(limits, subjects, ends, granted, strict=True)
     ]
-    return Reservation(Account(plan, tenant, tuple(subjects)), limits, tuple(holdings), tuple(granted), admitted_ms, deadline_ms, record)
+    return Reservation(Account(plan, tenant, tuple(subjects)), limits, holdings, tuple(granted), admitted_ms, deadline_ms, record)
 
 
 def _holding(  # noqa: PLR0913, PLR0917 - as many as there are things to know

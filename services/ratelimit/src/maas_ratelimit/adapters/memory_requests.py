@@ -16,7 +16,7 @@ class Reservation:
 
     account: Account
     limits: tuple[PlannedLimit, ...]
-    holdings: tuple[Holding, ...]
+    holdings: list[Holding]
     granted: tuple[int, ...]
     admitted_ms: int
     deadline_ms: int

@@ -58,6 +58,19 @@ class _Line(NamedTuple):
     second: Family | None
 
 
+class _Granted(NamedTuple):
+    """What a claim gets: of these limits and counters so much."""
+
+    limits: tuple[PlannedLimit, ...]
+    counters: list[AnyCounter]
+    takes: tuple[int, ...]
+    left: list[int]
+    """Of the first counters."""
+    refusing: list[int]
+    throttled: list[int]
+    exceeded: list[int]
+
+
 class MemoryStore:
     """A CounterStore that answers at once, to any thread, and a CounterAdmin.
 
@@ -169,61 +182,76 @@ class MemoryStore:
         ]
 
     def _admit(self, claim: Claim, now: float, now_ms: int) -> Admission:
-        rid, account, takes, leasts, record = claim
+        rid, account, takes, _, record = claim
         if (held := self.reservations.get(rid)) is not None:
             return self._repeated(account, held, now, now_ms)
         if self.settled.has(rid) or self.overdue.has(rid):
             raise InvalidArgumentError(f"request {rid} has ended; an id admits once", reason="REQUEST_ENDED")
-        limits: list[PlannedLimit] = []
+        lines = self._lines_of(account, now)
         counters: list[AnyCounter] = []
         fresh: list[AnyCounter] = []
-        granted: list[int] = []
-        rests: list[int] = []
-        firsts: list[tuple[PlannedLimit, AnyCounter]] = []
-        refusing: list[int] = []
-        throttled: list[int] = []
-        exceeded: list[int] = []
-        for (limit, family, second), subject, take, least in zip(
-            self._lines_of(account, now), account.subjects, takes, leasts, strict=True
-        ):
-            if (counter := family.counters.get(subject)) is None:
+        left: list[int] = []
+        for (limit, family, _), subject, take in zip(lines, account.subjects, takes, strict=True):  # few calls: the time goes here
+            counter = family.counters.get(subject)
+            if counter is None:
                 fresh.append(counter := family.fresh(subject))
-            rest = counter.rest(limit, now_ms)
-            firsts.append((limit, counter))
-            if rest < take and take:
-                if rest >= least:
-                    take = rest  # noqa: PLW2901 - what is granted
-                elif limit.is_shadow:
-                    exceeded.append(len(rests))
-                elif second is not None and (more := self._second(limit, second, subject, take, least, now_ms, fresh)) is not None:
-                    throttled.append(len(rests))
-                    limit, counter, take = more  # noqa: PLW2901 - from here on it is the second that is taken from
-                else:
-                    refusing.append(len(rests))
-            limits.append(limit)
             counters.append(counter)
-            granted.append(take)
-            rests.append(rest)
-        if refusing:
-            retry_at = self._retry_at(claim, refusing, now, now_ms)
-            return Admission(tuple(refusing), tuple(rests), _resets(firsts, now_ms), (), now, retry_at, (), tuple(exceeded))
+            left.append(counter.rest(limit, now_ms) - take)
+        if left and min(left) < 0:
+            granted = self._grant(claim, lines, counters, left, fresh, now_ms)
+            if granted.refusing:
+                retry_at = self._retry_at(claim, granted.refusing, lines, now_ms)
+                rests = tuple([rest + take for rest, take in zip(left, takes, strict=True)])
+                resets = tuple([counter.reset(line.limit, now_ms) for line, counter in zip(lines, counters, strict=True)])
+                return Admission(tuple(granted.refusing), rests, resets, (), now, retry_at, (), tuple(granted.exceeded))
+        else:
+            granted = _Granted(account.plan.limits, counters, takes, left, [], [], [])
         if fresh or self.reservations.count() >= self._bounds.max_reservations:
             self._make_room(fresh, now)
         holdings: list[Holding] = []
-        for limit, counter, take in zip(limits, counters, granted, strict=True):
+        changes = self.changes
+        for limit, counter, take in zip(granted.limits, granted.counters, granted.takes, strict=True):
             holdings.append(counter.take(limit, take, now_ms))
-            if counter.family.is_long:
-                self._touch(counter)
+            if changes is not None and counter.family.is_long:
+                changes.touched.add(counter)
             if limit.is_firm and limit.thresholds:
                 self._tell(limit, counter, now_ms)
-        reservation = Reservation(account, tuple(limits), tuple(holdings), tuple(granted), now_ms, now_ms + self._ttl_ms, record)
+        reservation = Reservation(account, granted.limits, holdings, granted.takes, now_ms, now_ms + self._ttl_ms, record)
         self.reservations.hold(rid, reservation)
-        if self.changes is not None:
-            self.changes.opened[rid] = reservation
-        for place, take in enumerate(granted):
-            if place not in throttled:
-                rests[place] -= take
-        return Admission((), tuple(rests), _resets(firsts, now_ms), reservation.granted, now, 0.0, tuple(throttled), tuple(exceeded))
+        if changes is not None:
+            changes.opened[rid] = reservation
+        resets = tuple([counter.reset(line.limit, now_ms) for line, counter in zip(lines, counters, strict=True)])
+        return Admission((), tuple(granted.left), resets, granted.takes, now, 0.0, tuple(granted.throttled), tuple(granted.exceeded))
+
+    def _grant(  # noqa: PLR0913, PLR0917 - as many as there are things to know
+        self,
+        claim: Claim,
+        lines: tuple[_Line, ...],
+        counters: list[AnyCounter],
+        left: list[int],
+        fresh: list[AnyCounter],
+        now_ms: int,
+    ) -> _Granted:
+        """What a claim gets whose limits have not all enough left."""
+        granted = _Granted((), list(counters), (), list(left), [], [], [])
+        limits, takes = list(claim.account.plan.limits), list(claim.takes)
+        for place, ((limit, _, second), subject, take, least) in enumerate(
+            zip(lines, claim.account.subjects, claim.takes, claim.leasts, strict=True)
+        ):
+            if left[place] >= 0 or not take:
+                continue
+            rest = left[place] + take
+            if rest >= least:
+                takes[place], granted.left[place] = rest, 0
+            elif limit.is_shadow:
+                granted.exceeded.append(place)
+            elif second is not None and (more := self._second(limit, second, subject, take, least, now_ms, fresh)) is not None:
+                granted.throttled.append(place)
+                limits[place], granted.counters[place], takes[place] = more
+                granted.left[place] = rest
+            else:
+                granted.refusing.append(place)
+        return granted._replace(limits=tuple(limits), takes=tuple(takes))
 
     def _second(  # noqa: PLR0913, PLR0917 - as many as there are things to know
         self, limit: PlannedLimit, family: Family, subject: str, take: int, least: int, now_ms: int, fresh: list[AnyCounter]
@@ -248,11 +276,11 @@ class MemoryStore:
             for (limit, family, _), subject in zip(self._lines_of(account, now), account.subjects, strict=True)
         ]
         left = tuple([counter.rest(limit, now_ms) for limit, counter in counters])
-        return Admission((), left, _resets(counters, now_ms), held.granted, now, is_repeat=True)
+        resets = tuple([counter.reset(limit, now_ms) for limit, counter in counters])
+        return Admission((), left, resets, held.granted, now, is_repeat=True)
 
-    def _retry_at(self, claim: Claim, refusing: list[int], now: float, now_ms: int) -> float:
+    def _retry_at(self, claim: Claim, refusing: list[int], lines: tuple[_Line, ...], now_ms: int) -> float:
         latest = 0
-        lines = self._lines_of(claim.account, now)
         for place in refusing:
             limit, family, second = lines[place]
             if limit.kind == "held":
@@ -407,7 +435,3 @@ class MemoryStore:
             self._told_full_at = now
             log.error("counter store is full", what=what, at_most=at_most)
         return UnavailableError(f"the counter store holds {at_most} {what}, as many as max_{what} allows", reason="STORE_FULL")
-
-
-def _resets(counters: list[tuple[PlannedLimit, AnyCounter]], now_ms: int) -> tuple[int, ...]:
-    return tuple([counter.reset(limit, now_ms) for limit, counter in counters])
