@@ -127,5 +127,16 @@ def test_the_command_line_manages_and_talks(world, maas, upstream):
     maas("chat", "smollm2", "Say hi.", MAAS_API_KEY=key["key"], code=3)
 
 
+def test_administrators_see_and_reset_what_was_used(maas, customer, model):
+    someone = customer([{"metric": "requests", "amount": 1, "window": "1d"}])
+    assert [someone.chat(model).status_code for _ in range(2)] == [200, 429]
+    of_theirs = ("--limit", f"tier/{someone.tier}/requests-1d", "--subject", someone.user)
+    assert [counter["used"] for counter in json.loads(maas("counters", "list", *of_theirs, "-o", "json"))] == ["1"]
+    assert maas("counters", "reset", *of_theirs, "--reason", "paid", "--yes") == "Counters reset: 1\n"
+    assert [counter["used"] for counter in json.loads(maas("counters", "list", *of_theirs, "-o", "json"))] in ([], ["0"])
+    assert someone.chat(model).status_code == 200
+    assert model in [estimate["model"] for estimate in json.loads(maas("estimates", "-o", "json"))]
+
+
 def test_the_command_line_says_who_must_sign_in(world, tmp_path):
     Shell(world, tmp_path)("keys", "list", code=3)
