@@ -8,6 +8,7 @@ from functools import partial
 import grpc
 from maas.authz.v1 import authz_pb2_grpc
 from maas_common.auth.principal import Access
+from maas_common.channels import connect
 from maas_common.clock import Clock, SystemClock
 from maas_common.readiness import Readiness
 from maas_common.server import Service, run
@@ -18,7 +19,7 @@ from maas_authz.adapters.key_cache import KeyCache
 from maas_authz.adapters.key_directory import KeyDirectory
 from maas_authz.adapters.key_lookup import GrpcKeyLookup
 from maas_authz.adapters.key_watch import key_watch
-from maas_authz.adapters.watching import connect, follow
+from maas_authz.adapters.watching import follow
 from maas_authz.core.budget import TokenBucket
 from maas_authz.core.confirmation import Confirmation
 from maas_authz.metrics import show_watch

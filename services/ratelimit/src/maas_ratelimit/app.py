@@ -1,60 +1,47 @@
-"""The composition root: settings → store → servicers → server. The only file that knows everything."""
+"""The composition root: settings → store → servicers → server."""
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import sys
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
+from contextlib import nullcontext
+from dataclasses import replace
 
 import grpc
 from maas.ratelimit.v1.limits_pb2_grpc import add_LimitsServiceServicer_to_server
 from maas_common.auth.principal import Access
+from maas_common.channels import connect
 from maas_common.clock import Clock, SystemClock
+from maas_common.errors import UnavailableError
 from maas_common.readiness import Readiness
 from maas_common.server import Service, run
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from maas_ratelimit.adapters.envoy_rls import pack_header
-from maas_ratelimit.adapters.journal import Journal
-from maas_ratelimit.adapters.journal_writer import JournalWriter
-from maas_ratelimit.adapters.memory_changes import Changes
-from maas_ratelimit.adapters.memory_recovery import collect, restore
-from maas_ratelimit.adapters.memory_store import MemoryBounds, MemoryStore
-from maas_ratelimit.adapters.memory_tidying import keep_tidy
 from maas_ratelimit.adapters.sole_process import NotAloneError, hold_alone
+from maas_ratelimit.adapters.usage_forwarder import UsageForwarder
+from maas_ratelimit.adapters.usage_metrics import UsageMetrics
 from maas_ratelimit.core.estimates import Estimates
 from maas_ratelimit.core.headers import HeaderWriter
 from maas_ratelimit.core.plans import Plans
-from maas_ratelimit.metrics import Metrics, StoreFigures
-from maas_ratelimit.ports import CounterAdmin, CounterStore, UsageOutbox
+from maas_ratelimit.metrics import Metrics
 from maas_ratelimit.servicers.limits import LimitsServicer
 from maas_ratelimit.servicers.should_rate_limit import ShouldRateLimit
 from maas_ratelimit.settings import RatelimitSettings
+from maas_ratelimit.stores import Counting, in_memory, in_redis
 
 NAME = "ratelimit"
 ACCESS = {"maas.ratelimit.v1.LimitsService": Access.USER_OR_WORKLOAD}
 """The servicer tells administrators from others itself."""
-_STOP_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Counting:
-    """A store and what belongs to it."""
-
-    store: CounterStore
-    admin: CounterAdmin
-    figures: StoreFigures
-    outbox: UsageOutbox
-    background: list[Callable[[], Awaitable[None]]]
+_LAST_EVENTS_S = 3.0
+_PAUSES_S = 1.0
 
 
 def build(settings: RatelimitSettings, clock: Clock | None = None, registry: CollectorRegistry = REGISTRY) -> Service:
-    """The service, to be called on the event loop that it will run on."""
+    """The service, to be called on the event loop that it will run on. UnavailableError when its store is not fit."""
     clock = clock or SystemClock()
-    counting = _in_memory(settings, clock, registry)
+    counting = (in_redis if settings.redis_url else in_memory)(settings, clock, registry)
     estimates = Estimates()
     hot = ShouldRateLimit(
         store=counting.store,
@@ -62,13 +49,16 @@ def build(settings: RatelimitSettings, clock: Clock | None = None, registry: Col
         plans=Plans(),
         estimates=estimates,
         headers=HeaderWriter(settings.headers, pack_header),
-        metrics=Metrics(counting.figures, registry),
+        metrics=Metrics(registry),
         strict_output=settings.strict_output_tokens,
     )
 
     def register(server: grpc.aio.Server) -> None:
         servicer = LimitsServicer(counting.store, counting.admin, estimates, clock)
         add_LimitsServiceServicer_to_server(servicer, server)
+
+    async def forward_usage() -> None:
+        await _forward_usage(settings, counting, registry)
 
     return Service(
         NAME,
@@ -78,50 +68,44 @@ def build(settings: RatelimitSettings, clock: Clock | None = None, registry: Col
         register,
         hot=[hot.method()],
         engine=settings.engine,
-        background=counting.background,
+        background=[*counting.background, forward_usage],
         clock=clock,
     )
 
 
-def _in_memory(settings: RatelimitSettings, clock: Clock, registry: CollectorRegistry) -> Counting:
-    store = MemoryStore(
-        MemoryBounds(
-            reservation_ttl_s=settings.reservation_ttl_s,
-            settled_ttl_s=settings.settled_ttl_s,
-            max_counters=settings.max_counters,
-            max_reservations=settings.max_reservations,
-        ),
-        Changes(),
-    )
-    path = Path(settings.state_dir) / "journal.sqlite"
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    journal = Journal(path, clock, max_events=settings.max_usage_events)
-    restore(store, journal.load(), clock.now())
-    writer = JournalWriter(journal, partial(collect, store), registry)
-
-    async def keep_journal() -> None:
-        writer.start()
+async def _forward_usage(settings: RatelimitSettings, counting: Counting, registry: CollectorRegistry) -> None:
+    async with connect(settings.keys_address) as channel:
+        forwarder = UsageForwarder(counting.outbox, channel, settings.workload_secret(), UsageMetrics(registry, counting.dropped))
         try:
-            await writer.watch()
+            await forwarder.run()
         finally:
-            writer.stop(_STOP_S)
-            journal.close()
+            await forwarder.drain(_LAST_EVENTS_S)
 
-    return Counting(store, store, store, journal.outbox, [partial(keep_tidy, store, clock), keep_journal])
+
+async def _keep_pauses_short() -> None:
+    """The garbage collector looks at everything that lives, now and then: with a million counters for a second. So what has lived for a
+    while is taken out of its sight; counters leave without it.
+    """
+    while True:
+        gc.collect()
+        gc.freeze()
+        await asyncio.sleep(_PAUSES_S)
 
 
 def main() -> None:
     """Console script `maas-ratelimit`."""
     settings = RatelimitSettings.load("maas-ratelimit", "Counts requests and tokens for Envoy: reserves on arrival, settles at the end.")
     try:
-        alone = hold_alone(settings.state_dir)
+        alone = nullcontext() if settings.redis_url else hold_alone(settings.state_dir)
     except NotAloneError as error:
         sys.exit(f"maas-ratelimit: {error}")
 
     def start() -> Service:
-        service = build(settings)
-        gc.freeze()  # the garbage collector need not look at all that is there from the start whenever requests have left enough behind
-        return service
+        try:
+            service = build(settings)
+        except UnavailableError as error:
+            raise RuntimeError(error.message) from error.__cause__
+        return replace(service, background=[*service.background, _keep_pauses_short])
 
     with alone:
         run(NAME, settings, start)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
-from prometheus_client import REGISTRY, CollectorRegistry
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -20,34 +20,33 @@ _SHOWN_AS: dict[Verdict, str] = {
 }
 
 
-class StoreFigures(Protocol):
-    """What a store tells of itself."""
+class Figure(NamedTuple):
+    """A figure that somebody else keeps."""
 
-    @property
-    def live_counters(self) -> int:
-        """Counters held."""
-        ...
+    name: str
+    told: str
+    value: Callable[[], float]
+    is_counter: bool = False
 
-    @property
-    def outstanding(self) -> int:
-        """Reservations held."""
-        ...
 
-    @property
-    def expired(self) -> int:
-        """Reservations released because no settle came, ever since the start."""
-        ...
+class Figures(Collector):
+    """Figures as they are when Prometheus asks."""
 
-    @property
-    def turned_away(self) -> int:
-        """Requests refused because the store was full, ever since the start."""
-        ...
+    def __init__(self, registry: CollectorRegistry, *figures: Figure) -> None:
+        self._figures = figures
+        registry.register(self)
+
+    def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
+        """For Prometheus."""
+        for name, told, value, is_counter in self._figures:
+            family = CounterMetricFamily if is_counter else GaugeMetricFamily
+            yield family(f"maas_ratelimit_{name}", told, value=value())
 
 
 class Metrics(Collector):
     """Every outcome's count since the start."""
 
-    def __init__(self, store: StoreFigures, registry: CollectorRegistry = REGISTRY) -> None:
+    def __init__(self, registry: CollectorRegistry) -> None:
         self.admitted = 0
         self.refused = 0
         self.repeated = 0
@@ -61,7 +60,6 @@ class Metrics(Collector):
         self._settled = {"measured": 0, "estimated": 0, "nothing": 0}
         self._tokens = {"measured": 0, "estimated": 0}
         self._exceeded: dict[str, int] = {}
-        self._store = store
         registry.register(self)
 
     def count_settled(self, usage: Usage, *, is_late: bool) -> None:
@@ -88,10 +86,6 @@ class Metrics(Collector):
         yield _labelled("shadow_exceeded", "Requests that a shadow limit would have refused.", "limit", dict(self._exceeded))
         yield _plain("throttled", "Requests that went on by a soft limit's second counter.", self.throttled)
         yield _plain("invalid", "Requests to admit or settle that could not be read.", self.invalid)
-        yield _plain("reservations_expired", "Reservations released because no settle came in time.", self._store.expired)
-        yield _plain("turned_away", "Requests refused because the store was full.", self._store.turned_away)
-        yield GaugeMetricFamily("maas_ratelimit_counters", "Live counters.", value=self._store.live_counters)
-        yield GaugeMetricFamily("maas_ratelimit_reservations", "Reservations of requests in flight.", value=self._store.outstanding)
 
 
 def _labelled(name: str, told: str, label: str, values: dict[str, int]) -> CounterMetricFamily:

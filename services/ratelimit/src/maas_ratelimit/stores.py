@@ -1,0 +1,145 @@
+"""Where counts live, by the settings: in memory with a journal, or in Redis behind a circuit breaker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+
+from maas_common.clock import Clock
+from maas_common.errors import UnavailableError
+from prometheus_client import CollectorRegistry
+
+from maas_ratelimit.adapters.guarded_store import GuardedStore
+from maas_ratelimit.adapters.guarded_substitute import Substitute
+from maas_ratelimit.adapters.journal import Journal
+from maas_ratelimit.adapters.journal_writer import JournalWriter
+from maas_ratelimit.adapters.memory_changes import Changes
+from maas_ratelimit.adapters.memory_recovery import collect, restore
+from maas_ratelimit.adapters.memory_store import MemoryBounds, MemoryStore
+from maas_ratelimit.adapters.memory_tidying import keep_tidy
+from maas_ratelimit.adapters.redis_admin import RedisAdmin
+from maas_ratelimit.adapters.redis_options import RedisOptions
+from maas_ratelimit.adapters.redis_outbox import RedisOutbox
+from maas_ratelimit.adapters.redis_store import RedisStore
+from maas_ratelimit.metrics import Figure, Figures
+from maas_ratelimit.ports import CounterAdmin, CounterStore, UsageOutbox
+from maas_ratelimit.settings import RatelimitSettings
+
+_STOP_S = 5.0
+_SWEEP_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """A store and what belongs to it."""
+
+    store: CounterStore
+    admin: CounterAdmin
+    outbox: UsageOutbox
+    dropped: Callable[[], int]
+    """Usage events lost because there were too many."""
+    background: list[Callable[[], Awaitable[None]]]
+
+
+def in_memory(settings: RatelimitSettings, clock: Clock, registry: CollectorRegistry) -> Counting:
+    """One process, which goes on after a restart where it stopped."""
+    store = MemoryStore(_bounds(settings), Changes())
+    _show(store, registry)
+    settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    journal = Journal(settings.state_dir / "journal.sqlite", clock, max_events=settings.max_usage_events)
+    restore(store, journal.load(), clock.now())
+    writer = JournalWriter(journal, partial(collect, store), registry)
+
+    async def keep_journal() -> None:
+        writer.start()
+        try:
+            await writer.watch()
+        finally:
+            writer.stop(_STOP_S)
+            journal.close()
+
+    return Counting(store, store, journal.outbox, lambda: journal.outbox.dropped, [partial(keep_tidy, store, clock), keep_journal])
+
+
+def in_redis(settings: RatelimitSettings, clock: Clock, registry: CollectorRegistry) -> Counting:
+    """Any number of processes. UnavailableError when Redis can't be reached or is not fit for it."""
+    redis = RedisStore(_redis_options(settings))
+    redis.check()
+    outbox = RedisOutbox(redis, settings.max_usage_events)
+    fallback = MemoryStore(_bounds(settings))
+    substitute = Substitute(
+        settings.on_store_error, fallback, reservation_ttl_s=settings.reservation_ttl_s, at_most=settings.max_reservations
+    )
+    guarded = GuardedStore(redis, probe=redis.check, substitute=substitute, clock=clock, max_spooled=settings.max_spooled)
+    Figures(
+        registry,
+        Figure("reservations", "Reservations of requests in flight.", lambda: redis.outstanding),
+        Figure("reservations_expired", "Reservations released because no settle came in time.", lambda: redis.expired, is_counter=True),
+        Figure("store_away", "1 while Redis is away.", lambda: guarded.is_open),
+        Figure("store_outages", "How often Redis went away.", lambda: guarded.opened, is_counter=True),
+        Figure("spooled", "Ended requests that wait for Redis to be back.", lambda: guarded.spooled),
+        Figure("spool_dropped", "Ended requests lost because too many waited.", lambda: guarded.dropped, is_counter=True),
+        Figure("store_denied", "Requests refused because Redis was away.", lambda: substitute.denied, is_counter=True),
+        Figure("store_uncounted", "Requests let through uncounted because Redis was away.", lambda: substitute.uncounted, is_counter=True),
+        Figure("store_local", "Requests counted in this process because Redis was away.", lambda: substitute.local, is_counter=True),
+    )
+
+    async def sweep() -> None:
+        while True:
+            if not guarded.is_open:
+                try:
+                    await asyncio.to_thread(redis.sweep)
+                except UnavailableError:
+                    pass  # the next call finds it out, and tells
+            await asyncio.sleep(_SWEEP_EVERY_S)
+
+    async def close_at_the_end() -> None:
+        try:
+            await guarded.keep_recovering()
+        finally:
+            redis.close()
+
+    background: list[Callable[[], Awaitable[None]]] = [sweep, close_at_the_end, partial(keep_tidy, fallback, clock)]
+    return Counting(guarded, RedisAdmin(redis), outbox, lambda: outbox.dropped, background)
+
+
+def _bounds(settings: RatelimitSettings) -> MemoryBounds:
+    return MemoryBounds(
+        reservation_ttl_s=settings.reservation_ttl_s,
+        settled_ttl_s=settings.settled_ttl_s,
+        max_counters=settings.max_counters,
+        max_reservations=settings.max_reservations,
+    )
+
+
+def _redis_options(settings: RatelimitSettings) -> RedisOptions:
+    return RedisOptions(
+        url=settings.redis_url,
+        username=settings.redis_username,
+        password_file=settings.redis_password_file,
+        ca_file=settings.redis_ca_file,
+        cert_file=settings.redis_cert_file,
+        key_file=settings.redis_key_file,
+        sentinels=tuple(settings.redis_sentinels),
+        service=settings.redis_service,
+        sentinel_username=settings.redis_sentinel_username,
+        sentinel_password_file=settings.redis_sentinel_password_file,
+        cluster=settings.redis_cluster,
+        timeout_s=settings.redis_timeout_s,
+        prefix=settings.redis_prefix,
+        hash_tag=settings.redis_hash_tag,
+        reservation_ttl_s=settings.reservation_ttl_s,
+        settled_ttl_s=settings.settled_ttl_s,
+    )
+
+
+def _show(store: MemoryStore, registry: CollectorRegistry) -> None:
+    Figures(
+        registry,
+        Figure("counters", "Live counters.", lambda: store.live_counters),
+        Figure("reservations", "Reservations of requests in flight.", lambda: store.outstanding),
+        Figure("reservations_expired", "Reservations released because no settle came in time.", lambda: store.expired, is_counter=True),
+        Figure("turned_away", "Requests refused because the store was full.", lambda: store.turned_away, is_counter=True),
+    )
