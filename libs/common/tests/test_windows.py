@@ -280,6 +280,7 @@ def test_days_weeks_and_months_are_as_the_calendar_has_them(text, now, first, af
         ("America/Sao_Paulo", "2018-11-04", "2018-11-04T03:00:00"),
         ("America/Asuncion", "2023-10-01", "2023-10-01T04:00:00"),
         ("Asia/Pyongyang", "2018-05-05", "2018-05-04T15:00:00"),  # at 23:30 it was 00:00
+        ("America/Toronto", "1919-03-31", "1919-03-31T04:30:00"),  # at 23:30 it was 00:30
         ("America/St_Johns", "2010-11-07", "2010-11-07T02:30:00"),  # and again from 23:01 at 00:01
         ("America/Havana", "2026-11-01", "2026-11-01T04:00:00"),  # the first of two
         ("Pacific/Apia", "2011-12-31", "2011-12-30T10:00:00"),
