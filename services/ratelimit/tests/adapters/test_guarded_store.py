@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -489,34 +488,24 @@ def test_in_the_background_it_recovers_by_itself_and_tries_once_more_at_the_end(
     close = world.guarded._close
     world.guarded._close = lambda: (close(), back.set())
 
-    async def main() -> None:
-        recovering = asyncio.create_task(world.guarded.keep_recovering())
-        await asyncio.sleep(0)
-        world.fail("down", settlement(1))
-        world.store.state = "up"
-        assert await asyncio.to_thread(back.wait, 10)
-        world.guarded.recovery._stopped.set()  # from here on only the end tries
-        world.fail("down", settlement(2))
-        world.store.state = "up"
-        recovering.cancel()
-        await asyncio.gather(recovering, return_exceptions=True)
-
-    asyncio.run(main())
+    world.guarded.start()
+    world.fail("down", settlement(1))
+    world.store.state = "up"
+    assert back.wait(10)
+    world.guarded.recovery._stopped.set()  # from here on only the end tries
+    world.fail("down", settlement(2))
+    world.store.state = "up"
+    world.guarded.stop()
     assert world.charged() == {1: (1, 1), 2: (1, 2)}
 
 
 def test_settlements_that_end_with_the_process_are_told():
     world = World("deny")
 
-    async def main() -> None:
-        recovering = asyncio.create_task(world.guarded.keep_recovering())
-        await asyncio.sleep(0)
-        world.fail("down", settlement(1))
-        recovering.cancel()
-        await asyncio.gather(recovering, return_exceptions=True)
-
+    world.guarded.start()
+    world.fail("down", settlement(1))
     with capture_logs() as logs:
-        asyncio.run(main())
+        world.guarded.stop()
     assert [each["settlements"] for each in logs if "settlements" in each] == [1]
 
 

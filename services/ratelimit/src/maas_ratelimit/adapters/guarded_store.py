@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from threading import Lock
 
@@ -107,15 +106,15 @@ class GuardedStore:
             if not self._replay(batch):
                 return False
 
-    async def keep_recovering(self) -> None:
-        """Recover whenever the store was away, until cancelled; then try once more, for what waits ends with this process."""
+    def start(self) -> None:
+        """From now on recover whenever the store was away."""
         self.recovery.start()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            self.recovery.stop()
-            if self.is_open and not self.recover():
-                log.error("settlements are lost: the service stops while the store is away", settlements=self.spooled)
+
+    def stop(self) -> None:
+        """Recover no more but once, for what waits ends with this process."""
+        self.recovery.stop()
+        if self.is_open and not self.recover():
+            log.error("settlements are lost: the service stops while the store is away", settlements=self.spooled)
 
     def _with_overdue(self, operations: Sequence[Operation], now: float) -> list[Operation]:
         with self._lock:
