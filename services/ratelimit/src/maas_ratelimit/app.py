@@ -74,12 +74,18 @@ def build(settings: RatelimitSettings, clock: Clock | None = None, registry: Col
 
 
 async def _forward_usage(settings: RatelimitSettings, counting: Counting, registry: CollectorRegistry) -> None:
-    async with connect(settings.keys_address) as channel:
-        forwarder = UsageForwarder(counting.outbox, channel, settings.workload_secret(), UsageMetrics(registry, counting.dropped))
-        try:
-            await forwarder.run()
-        finally:
-            await forwarder.drain(_LAST_EVENTS_S)
+    """Also begins what the store needs, and ends it: what was counted last is to be kept or brought to keys before."""
+    counting.start()
+    try:
+        async with connect(settings.keys_address) as channel:
+            forwarder = UsageForwarder(counting.outbox, channel, settings.workload_secret(), UsageMetrics(registry, counting.dropped))
+            try:
+                await forwarder.run()
+            finally:
+                await asyncio.to_thread(counting.flush)
+                await forwarder.drain(_LAST_EVENTS_S)
+    finally:
+        counting.close()
 
 
 async def _keep_pauses_short() -> None:

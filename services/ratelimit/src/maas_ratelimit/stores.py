@@ -41,6 +41,11 @@ class Counting:
     dropped: Callable[[], int]
     """Usage events lost because there were too many."""
     background: list[Callable[[], Awaitable[None]]]
+    start: Callable[[], None]
+    flush: Callable[[], object]
+    """Once nothing is counted any more: have every usage event in the outbox."""
+    close: Callable[[], None]
+    """Last of all."""
 
 
 def in_memory(settings: RatelimitSettings, clock: Clock, registry: CollectorRegistry) -> Counting:
@@ -52,15 +57,16 @@ def in_memory(settings: RatelimitSettings, clock: Clock, registry: CollectorRegi
     restore(store, journal.load(), clock.now())
     writer = JournalWriter(journal, partial(collect, store), registry)
 
-    async def keep_journal() -> None:
-        writer.start()
-        try:
-            await writer.watch()
-        finally:
-            writer.stop(_STOP_S)
-            journal.close()
-
-    return Counting(store, store, journal.outbox, lambda: journal.outbox.dropped, [partial(keep_tidy, store, clock), keep_journal])
+    return Counting(
+        store,
+        store,
+        journal.outbox,
+        lambda: journal.outbox.dropped,
+        [partial(keep_tidy, store, clock), writer.watch],
+        start=writer.start,
+        flush=partial(writer.stop, _STOP_S),
+        close=journal.close,
+    )
 
 
 def in_redis(settings: RatelimitSettings, clock: Clock, registry: CollectorRegistry) -> Counting:
@@ -95,14 +101,16 @@ def in_redis(settings: RatelimitSettings, clock: Clock, registry: CollectorRegis
                     pass  # the next call finds it out, and tells
             await asyncio.sleep(_SWEEP_EVERY_S)
 
-    async def close_at_the_end() -> None:
-        try:
-            await guarded.keep_recovering()
-        finally:
-            redis.close()
-
-    background: list[Callable[[], Awaitable[None]]] = [sweep, close_at_the_end, partial(keep_tidy, fallback, clock)]
-    return Counting(guarded, RedisAdmin(redis), outbox, lambda: outbox.dropped, background)
+    return Counting(
+        guarded,
+        RedisAdmin(redis),
+        outbox,
+        lambda: outbox.dropped,
+        [sweep, partial(keep_tidy, fallback, clock)],
+        start=guarded.start,
+        flush=guarded.stop,
+        close=redis.close,
+    )
 
 
 def _bounds(settings: RatelimitSettings) -> MemoryBounds:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
+from operator import itemgetter
 from threading import Lock
 from typing import NamedTuple
 
@@ -33,7 +35,9 @@ log = structlog.get_logger(__name__)
 
 _SLICE = 64
 """How many things past their time leave at once, so that no call waits for more."""
+_RESET_SLICE = 1000
 _TELL_FULL_EVERY_S = 10.0
+_TOKEN_PARTS = "\x1e"
 _MOST_PLANS = 8192
 
 
@@ -139,20 +143,22 @@ class MemoryStore:
 
     def list_counters(self, which: CounterFilter, *, page_size: int, page_token: str, now: float) -> tuple[list[CounterInfo], str]:
         """See CounterAdmin. In the order of counter, tenant and subject."""
-        found = sorted(((each.family.name, each.family.tenant, each.subject), each) for each in self._matching(which, now))
-        page = [(key, each) for key, each in found if "\x1e".join(key) > page_token][: page_size + 1]
-        token = "\x1e".join(page[page_size - 1][0]) if len(page) > page_size else ""
+        after = tuple(page_token.split(_TOKEN_PARTS)) if page_token else ()
+        keys = (((each.family.name, each.family.tenant, each.subject), each) for each in self._matching(which, now))
+        page = nsmallest(page_size + 1, (pair for pair in keys if pair[0] > after), key=itemgetter(0))
+        token = _TOKEN_PARTS.join(page[page_size - 1][0]) if len(page) > page_size else ""
         now_ms = int(self._now * 1000)
         with self.lock:
             return [CounterInfo(*key, *each.seen(now_ms), each.end) for key, each in page[:page_size]], token
 
     def reset_counters(self, which: CounterFilter, *, now: float) -> int:
-        """See CounterAdmin."""
+        """See CounterAdmin. A few at a time, so that nobody waits for all."""
         found = self._matching(which, now, and_older=True)
-        with self.lock:
-            for counter in found:
-                counter.clear(int(self._now * 1000))
-                self._touch(counter)
+        for begin in range(0, len(found), _RESET_SLICE):
+            with self.lock:
+                for counter in found[begin : begin + _RESET_SLICE]:
+                    counter.clear(int(self._now * 1000))
+                    self._touch(counter)
         return len(found)
 
     def tidy(self, now: float) -> bool:
