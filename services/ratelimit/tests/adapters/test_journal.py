@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+from contextlib import closing
 
 import pytest
 from maas_common.testing import FakeClock
@@ -35,6 +36,17 @@ def reopened(tmp_path, clock):
 
     yield again
     open_now.pop().close()
+
+
+def tidy(journal):
+    """Write until what is past its time has left the file; what follows is not tidied for a while."""
+    for _ in range(22):
+        journal.write(batch())
+
+
+def rows(journal, table):
+    with closing(sqlite3.connect(journal._file.path)) as other:
+        return other.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 - a table's name
 
 
 def lines(journal):
@@ -87,9 +99,33 @@ def test_what_is_past_its_time_is_not_found_and_leaves_the_file(reopened, tmp_pa
     recovered = journal.load()
     assert {end for *_, end, _ in recovered.counters} == {NOW + 61}
     assert len(recovered.counters) == len(recovered.ended) == 5
-    journal.write(batch(events=["e"]))
-    with sqlite3.connect(journal._file.path) as other:
-        assert other.execute("SELECT (SELECT count(*) FROM counters), (SELECT count(*) FROM ended)").fetchone() == (5, 5)
+    tidy(journal)
+    assert rows(journal, "counters") == rows(journal, "ended") == 5
+
+
+def test_reservations_that_ended_leave_the_file(reopened):
+    journal = reopened()
+    journal.write(batch(opened=[(f"r{n}", n, "") for n in range(10)]))
+    journal.write(batch(ended=[(f"r{n}", NOW * 1000 + 1, False) for n in range(8)]))
+    tidy(journal)
+    assert rows(journal, "reservations") == 2
+    assert reopened().load().opened == [("r8", 8, ""), ("r9", 9, "")]
+
+
+@pytest.mark.parametrize("batches", range(19, 25))
+def test_a_reservation_that_ended_never_comes_back_when_its_id_is_forgotten(reopened, clock, batches):
+    journal = reopened(max_ended=0)
+    for number in range(batches):
+        clock.advance(1)
+        journal.write(batch(opened=[(f"r{number}", 1, "")], ended=[(f"r{number - 1}", int(clock.now() * 1000) + 1, False)]))
+    assert [row[0] for row in reopened(max_ended=0).load().opened] == [f"r{batches - 1}"]
+
+
+def test_a_reservation_that_opens_and_ends_in_one_batch_is_only_remembered(reopened):
+    journal = reopened()
+    journal.write(batch(opened=[("r1", 1, ""), ("r2", 2, "")], ended=[("r1", NOW * 1000 + 1, False)], undone=["r2"]))
+    assert rows(journal, "reservations") == 0
+    assert reopened().load().ended == [("r1", NOW * 1000 + 1, False)]
 
 
 def test_an_id_that_expired_and_was_settled_then_is_found_as_settled(reopened):
@@ -103,9 +139,11 @@ def test_ids_are_remembered_up_to_a_bound_the_soonest_forgotten_leave_first(reop
     journal = reopened(max_ended=3)
     journal.write(batch(ended=[(f"r{n}", (NOW + 100 - n) * 1000, False) for n in range(3)]))
     journal.write(batch(ended=[("r9", (NOW + 50) * 1000, False), ("r8", (NOW + 200) * 1000, True)]))
+    tidy(journal)
     assert [rid for rid, *_ in journal.load().ended] == ["r1", "r0", "r8"]
     journal = reopened(max_ended=3)
     journal.write(batch(ended=[("r7", (NOW + 300) * 1000, True)]))
+    tidy(journal)
     assert [rid for rid, *_ in journal.load().ended] == ["r0", "r8", "r7"]
 
 

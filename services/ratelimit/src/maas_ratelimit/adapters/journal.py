@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from sqlite3 import Connection
 
 from maas_common.clock import Clock
 
-from maas_ratelimit.adapters.journal_file import JournalFile, packed
+from maas_ratelimit.adapters.journal_file import JournalFile, changed
 from maas_ratelimit.adapters.journal_outbox import JournalOutbox
+from maas_ratelimit.adapters.journal_reservations import JournalReservations
 
-_DROP_AT_ONCE = 2000
-"""Ended rows that leave with one batch, so that no batch takes long when a window of many counters ends."""
+_TIDY_EVERY = 20
+"""Batches after which what is past its time leaves the file: each of them would write most of its pages."""
+_TIDY_AT_ONCE = 20_000
+"""Rows, so that no batch takes long when a window of many counters ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,24 +56,30 @@ class Journal:
         self._clock = clock
         self._max_ended = max_ended
         self._ended = int(self._file.read("SELECT count(*) FROM ended")[0][0])
+        self._untidied = 0
+        self._reservations = JournalReservations(self._file)
         self.outbox = JournalOutbox(self._file, max_events)
 
     def write(self, batch: Batch) -> None:
         """Write all of it or nothing; sqlite3.Error when it can't be written. One thread at a time."""
-        now = self._clock.now()
-        ended = self._ended
+        tidies = self._untidied >= _TIDY_EVERY
+        committed = []
         with self._file.transaction() as connection:
-            _do(connection, _DROP_COUNTERS, batch.gone)
-            _do(connection, _PUT_COUNTERS, batch.counters)
-            _do(connection, _PUT_RESERVATIONS, batch.opened)
-            _do(connection, _DROP_ENDED_RESERVATIONS, batch.ended)
-            _do(connection, _DROP_RESERVATIONS, batch.undone)
-            ended += _do(connection, _PUT_ENDED, batch.ended)
-            ended -= connection.execute(_FORGET_ENDED, (int(now * 1000), max(0, ended - self._max_ended), _DROP_AT_ONCE)).rowcount
-            connection.execute(_DROP_PAST_COUNTERS, (int(now), _DROP_AT_ONCE))
-            appended = self.outbox.append(connection, batch.events)
+            ended = self._ended
+            if tidies:  # first: an id may be forgotten only when its reservation has left the file
+                committed.append(self._reservations.tidy(connection))
+                now = self._clock.now()
+                ended -= connection.execute(_FORGET_ENDED, (int(now * 1000), max(0, ended - self._max_ended), _TIDY_AT_ONCE)).rowcount
+                connection.execute(_DROP_PAST_COUNTERS, (int(now), _TIDY_AT_ONCE))
+            changed(connection, _DROP_COUNTERS, batch.gone)
+            changed(connection, _PUT_COUNTERS, batch.counters)
+            ended += changed(connection, _PUT_ENDED, batch.ended)
+            committed.append(self._reservations.write(connection, batch.opened, [row[0] for row in batch.ended], batch.undone))
+            committed.append(self.outbox.append(connection, batch.events))
         self._ended = ended
-        self.outbox.keep(appended)
+        self._untidied = 0 if tidies else self._untidied + 1
+        for each in committed:
+            each()
 
     def load(self) -> Recovered:
         """What was written and is not past its time."""
@@ -80,18 +87,13 @@ class Journal:
         ended = {row[0]: (row[0], row[1], bool(row[2])) for row in self._file.read(_ENDED, int(now * 1000))}
         return Recovered(
             counters=self._file.read(_COUNTERS, int(now)),
-            opened=self._file.read(_RESERVATIONS),
+            opened=self._reservations.load(),
             ended=sorted(ended.values(), key=lambda row: row[1]),
         )
 
     def close(self) -> None:
         """Give the file back."""
         self._file.close()
-
-
-def _do(connection: Connection, statement: str, rows: Sequence[object]) -> int:
-    """How many rows it changed."""
-    return connection.execute(statement, (packed(rows),)).rowcount if rows else 0
 
 
 _PUT_COUNTERS = """INSERT OR REPLACE INTO counters (counter, tenant, subject, until, state)
@@ -102,10 +104,6 @@ _DROP_COUNTERS = """DELETE FROM counters WHERE (until, counter, tenant, subject)
     FROM json_each(?))"""
 _DROP_PAST_COUNTERS = """DELETE FROM counters WHERE (until, counter, tenant, subject) IN
     (SELECT until, counter, tenant, subject FROM counters WHERE until BETWEEN 1 AND ? LIMIT ?)"""
-_PUT_RESERVATIONS = """INSERT OR REPLACE INTO reservations (rid, deadline, body)
-    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(?)"""
-_DROP_RESERVATIONS = "DELETE FROM reservations WHERE rid IN (SELECT value FROM json_each(?))"
-_DROP_ENDED_RESERVATIONS = "DELETE FROM reservations WHERE rid IN (SELECT json_extract(value, '$[0]') FROM json_each(?))"
 _PUT_ENDED = """INSERT INTO ended (rid, until, is_expired)
     SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(?)
     WHERE true ON CONFLICT DO NOTHING"""
@@ -113,5 +111,4 @@ _FORGET_ENDED = """DELETE FROM ended WHERE (until, rid) IN (
     SELECT until, rid FROM (SELECT until, rid FROM ended WHERE until <= ?1 ORDER BY until LIMIT ?3)
     UNION SELECT until, rid FROM (SELECT until, rid FROM ended ORDER BY until LIMIT ?2))"""
 _COUNTERS = "SELECT counter, tenant, subject, until, state FROM counters WHERE until = 0 OR until > ?"
-_RESERVATIONS = "SELECT rid, deadline, body FROM reservations ORDER BY deadline"
 _ENDED = "SELECT rid, until, is_expired FROM ended WHERE until > ? ORDER BY is_expired DESC, until"

@@ -19,13 +19,14 @@ from typing import Any
 _APPLICATION_ID = 0x6D61_6173
 _VERSION = 1
 _BUSY_TIMEOUT_S = 5.0
+_CHECKPOINT_PAGES = 4000
 _WAL_LIMIT_BYTES = 64 << 20
 _SCHEMA = """
 CREATE TABLE counters (
     counter TEXT NOT NULL, tenant TEXT NOT NULL, subject TEXT NOT NULL, until INTEGER NOT NULL, state TEXT NOT NULL,
     PRIMARY KEY (until, counter, tenant, subject)
 ) WITHOUT ROWID;
-CREATE TABLE reservations (rid TEXT PRIMARY KEY, deadline INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE reservations (number INTEGER PRIMARY KEY, rid TEXT NOT NULL, deadline INTEGER NOT NULL, body TEXT NOT NULL);
 CREATE TABLE ended (until INTEGER NOT NULL, rid TEXT NOT NULL, is_expired INTEGER NOT NULL, PRIMARY KEY (until, rid)) WITHOUT ROWID;
 CREATE TABLE events (seq INTEGER PRIMARY KEY AUTOINCREMENT, line TEXT NOT NULL);
 """
@@ -101,11 +102,17 @@ class JournalFile:
             )
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
         connection.execute(f"PRAGMA journal_size_limit={_WAL_LIMIT_BYTES}")
         if not tables:
             connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA application_id={_APPLICATION_ID};PRAGMA user_version={_VERSION};COMMIT")
 
 
-def packed(rows: Sequence[object]) -> str:
-    """Rows as one value for json_each, which would end a text at a NUL."""
+def changed(connection: sqlite3.Connection, statement: str, rows: Sequence[object]) -> int:
+    """How many rows of the file a statement changed that takes its rows by json_each."""
+    return connection.execute(statement, (_packed(rows),)).rowcount if rows else 0
+
+
+def _packed(rows: Sequence[object]) -> str:
+    """SQLite's JSON would end a text at a NUL."""
     return json.dumps(rows, separators=(",", ":")).replace("\\u0000", "\\ufffd")

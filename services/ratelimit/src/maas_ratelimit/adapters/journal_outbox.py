@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Lock
-from typing import NamedTuple
 
 import structlog
 from maas_common.errors import UnavailableError
 
-from maas_ratelimit.adapters.journal_file import JournalFile, packed
+from maas_ratelimit.adapters.journal_file import JournalFile, changed
 from maas_ratelimit.ports import UsageEvent
 
 log = structlog.get_logger(__name__)
 
 _NEARLY_FULL = 0.8
 _PILING_UP, _DROPPING, _NOTHING_MORE = range(3)
-
-
-class Appended(NamedTuple):
-    """What a transaction did, to be counted once it is committed."""
-
-    added: int
-    dropped: int
 
 
 class JournalOutbox:
@@ -43,19 +35,17 @@ class JournalOutbox:
         """Events lost because there were too many, ever since the start."""
         return self._dropped
 
-    def append(self, connection: sqlite3.Connection, lines: Sequence[str]) -> Appended:
-        """Add events inside the journal's transaction; `keep` follows once it is committed."""
-        if not lines:
-            return Appended(0, 0)
-        added = connection.execute("INSERT INTO events (line) SELECT value FROM json_each(?)", (packed(lines),)).rowcount
+    def append(self, connection: sqlite3.Connection, lines: Sequence[str]) -> Callable[[], None]:
+        """Add events in the journal's transaction; what this returns is called once that is committed."""
+        added = changed(connection, "INSERT INTO events (line) SELECT value FROM json_each(?)", lines)
         excess = max(0, self._depth + added - self._max_events)
-        dropped = connection.execute(_DROP_OLDEST, (excess,)).rowcount if excess else 0
-        return Appended(added, dropped)
+        dropped = connection.execute(_DROP_OLDEST, (excess,)).rowcount if added and excess else 0
 
-    def keep(self, appended: Appended) -> None:
-        """Count what was appended and committed."""
-        self._dropped += appended.dropped
-        self._count(appended.added - appended.dropped, is_dropping=appended.dropped > 0)
+        def committed() -> None:
+            self._dropped += dropped
+            self._count(added - dropped, is_dropping=dropped > 0)
+
+        return committed
 
     def take(self, at_most: int) -> list[UsageEvent]:
         """See UsageOutbox."""
@@ -72,7 +62,7 @@ class JournalOutbox:
         """See UsageOutbox. UnavailableError when the journal can't be written."""
         try:
             with self._file.transaction() as connection:
-                removed = connection.execute(_REMOVE, (packed([int(event.position) for event in events]),)).rowcount
+                removed = changed(connection, _REMOVE, [int(event.position) for event in events])
         except sqlite3.Error as error:
             raise UnavailableError("usage events can't be removed from the journal just now; try again") from error
         self._count(-removed)
