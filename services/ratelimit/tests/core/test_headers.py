@@ -24,12 +24,12 @@ def read(headers: bytes) -> dict[str, str]:
     return dict(line.split(": ", 1) for line in headers.decode().splitlines())
 
 
-def admitted(plan, left, ends=ENDS, sets=("x-ratelimit", "openai")) -> dict[str, str]:
-    return read(writer(sets).admitted(plan, Admission((), left, ends), NOW))
+def admitted(plan, left, ends=ENDS, sets=("x-ratelimit", "openai"), now=NOW) -> dict[str, str]:
+    return read(writer(sets).admitted(plan, Admission((), left, ends, (1,) * len(left), now)))
 
 
-def refused(refusing, left, sets=("x-ratelimit", "openai")) -> dict[str, str]:
-    return read(writer(sets).refused(FOUR, Admission(refusing, left, ENDS), NOW))
+def refused(refusing, left) -> dict[str, str]:
+    return read(writer(("x-ratelimit", "openai")).refused(FOUR, Admission(refusing, left, ENDS, (), NOW, MINUTE)))
 
 
 def test_an_admitted_request_sees_the_tightest_limit_of_each_kind():
@@ -57,31 +57,64 @@ def test_what_was_overdrawn_shows_as_nothing_left():
 
 
 @pytest.mark.parametrize(
-    ("refusing", "left", "shown", "retry_after"),
+    ("refusing", "left", "shown"),
     [
-        pytest.param((1,), (400, 0, 9000, 900), ["10", "0", str(MINUTE)], "30", id="requests"),
-        pytest.param((3,), (400, 5, 9000, 40), ["2000", "40", str(MINUTE)], "30", id="tokens, some left"),
-        pytest.param((1, 2), (400, 0, 0, 900), ["100000", "0", str(DAY)], "57570", id="the one that refuses longest"),
-        pytest.param((1, 3), (400, 0, 900, 0), ["10", "0", str(MINUTE)], "30", id="both as long"),
+        pytest.param((1,), (400, 0, 9000, 900), ["10", "0", str(MINUTE)], id="requests"),
+        pytest.param((3,), (400, 5, 9000, 40), ["2000", "40", str(MINUTE)], id="tokens, some left"),
+        pytest.param((1, 2), (400, 0, 0, 900), ["100000", "0", str(DAY)], id="the one that refuses longest"),
+        pytest.param((1, 3), (400, 0, 900, 0), ["10", "0", str(MINUTE)], id="both as long"),
     ],
 )
-def test_a_refused_request_sees_the_limit_that_refuses_it_longest(refusing, left, shown, retry_after):
+def test_a_refused_request_sees_the_limit_that_refuses_it_longest(refusing, left, shown):
     headers = refused(refusing, left)
     assert [headers[f"x-ratelimit-{name}"] for name in ("limit", "remaining", "reset")] == shown
-    assert headers["retry-after"] == retry_after
+    assert headers["x-ratelimit-limit-requests"] == ("10" if left[1] < left[0] else "500")
 
 
-@pytest.mark.parametrize(("now", "retry_after"), [(0.0, "60"), (0.001, "60"), (59.0, "1"), (59.999, "1")])
-def test_retry_after_is_rounded_up_and_at_least_a_second(now, retry_after):
+@pytest.mark.parametrize(
+    ("now", "retry_at", "retry_after"),
+    [
+        (0.0, 60.0, "60"),
+        (0.001, 60.0, "60"),
+        (0.25, 59.75, "60"),
+        (0.25, 59.251, "60"),
+        (0.25, 59.25, "59"),
+        (59.0, 60.0, "1"),
+        (59.999, 60.0, "1"),
+        (59.999, 59.9995, "1"),
+        (59.0, 59.0, "1"),
+    ],
+)
+def test_retry_after_is_rounded_up_and_at_least_a_second(now, retry_at, retry_after):
     plan = Plan.parse("1;a:requests:1:1m:user")
-    assert read(writer(()).refused(plan, Admission((0,), (0,), (60,)), now)) == {"retry-after": retry_after}
+    assert read(writer(()).refused(plan, Admission((0,), (0,), (60,), (), now, retry_at))) == {"retry-after": retry_after}
+
+
+def test_there_is_no_retry_after_where_nobody_can_know_it():
+    plan = Plan.parse("1;a:concurrency:4:-:user")
+    headers = writer(["x-ratelimit"]).refused(plan, Admission((0,), (0,), (0,), (), NOW))
+    assert read(headers) == {"x-ratelimit-limit": "4", "x-ratelimit-remaining": "0"}
+
+
+def test_a_limit_that_has_no_reset_shows_none():
+    plan = Plan.parse("1;a:concurrency:4:-:user;b:requests:9:1m:user")
+    assert admitted(plan, (3, 8), (0, MINUTE), ["ietf"]) == {
+        "ratelimit-policy": '"a";q=4;qu="concurrent-requests", "b";q=9;w=60',
+        "ratelimit": '"a";r=3, "b";r=8;t=30',
+    }
+
+
+def test_a_reset_that_has_passed_is_now():
+    plan = Plan.parse("1;a:requests:9:gcra 1m:user")
+    headers = admitted(plan, (9,), (int(NOW) - 1,), ["openai", "ietf"])
+    assert headers["x-ratelimit-reset-requests"] == "0s"
+    assert headers["ratelimit"] == '"a";r=9;t=0'
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(1, "1s"), (59, "59s"), (60, "1m0s"), (360, "6m0s"), (3600, "1h0m0s"), (90_061, "25h1m1s")])
 def test_openai_durations_are_written_as_openai_does(seconds, text):
     plan = Plan.parse("1;a:requests:1:366d:user")
-    headers = writer(["openai"]).admitted(plan, Admission((), (1,), (seconds,)), 0.0)
-    assert read(headers)["x-ratelimit-reset-requests"] == text
+    assert admitted(plan, (1,), (seconds,), ["openai"], 0.0)["x-ratelimit-reset-requests"] == text
 
 
 def test_a_plan_with_one_kind_shows_that_kind_only():
@@ -118,5 +151,5 @@ def test_what_is_remembered_is_told_for_the_same_limit_and_time_alone():
     raised = Plan.parse("1;a:requests:7:1m:user;b:total_tokens:9:1m:user")
     for asked in (plan, raised, plan):
         for left, ends, now in (((1, 2), (120, 180), 60.0), ((2, 1), (180, 120), 60.0), ((1, 2), (120, 180), 61.0)):
-            admission = Admission((), left, ends)
-            assert two.admitted(asked, admission, now) == writer(["x-ratelimit", "openai"]).admitted(asked, admission, now)
+            admission = Admission((), left, ends, (1, 1), now)
+            assert two.admitted(asked, admission) == writer(["x-ratelimit", "openai"]).admitted(asked, admission)

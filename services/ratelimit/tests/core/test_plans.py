@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from maas_common.limits import Per
 from maas_common.plan import PlanError
-from maas_ratelimit.core.plans import Plan, Plans
+from maas_ratelimit.core.plans import CounterName, Plan, Plans, subject_parts
+from maas_ratelimit.core.refusals import too_large_body
 
 TWO = "1;tier/free/requests-1m:requests:10:1m:user;tier/free/tokens-1h:total_tokens:2000:1h:user"
 
@@ -44,7 +46,10 @@ def test_a_plan_without_limits_is_a_plan():
     ("one", "other", "is_same"),
     [
         ("a:requests:10:1m:user", "a:requests:99:1m:user", True),  # raising a limit keeps what was used
-        ("a:requests:10:60s:user", "a:requests:10:1m:user", True),  # the same window, written in another way
+        ("a:requests:10:gcra 1m burst 5:user", "a:requests:10:gcra 60s burst 9:user", True),  # a burst is an amount too
+        ("a:requests:10:60s:user", "a:requests:10:1m:user", False),  # a window goes by its text
+        ("a:requests:10:1m:user", "a:requests:10:1m:key", False),
+        ("a:requests:10:1m:user:soft 50", "a:requests:10:1m:user", True),
         ("a:requests:10:1m:user", "b:requests:10:1m:user", False),
         ("a:requests:10:1m:user", "a:requests:10:1h:user", False),
         ("a:requests:10:1m:user", "a:total_tokens:10:1m:user", False),
@@ -83,3 +88,65 @@ def test_counters_are_the_same_for_the_same_id_metric_and_window(one, other, is_
 def test_a_refusal_names_what_was_exceeded_and_the_window(limit, kind, message):
     told = json.loads(Plan.parse(f"1;{limit}").limits[0].refusal)
     assert told == {"error": {"message": message, "type": kind, "code": 429}}
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        ("a:concurrency:4:-:key", "Rate limit exceeded. You have reached the maximum number of concurrent requests for your API key."),
+        (
+            "a:input_tokens:4:month:team",
+            "Token quota exceeded. You have consumed the maximum number of input tokens allowed per month for your team.",
+        ),
+        ("a:cost:4:1d:tenant", "Budget exceeded. You have spent the maximum amount allowed per day for all of your organization together."),
+        (
+            "a:requests:4:1d:user+model",
+            "Rate limit exceeded. You have exceeded the maximum number of requests per day for your tier for this model.",
+        ),
+    ],
+)
+def test_a_refusal_names_whose_limit_it_is(limit, said):
+    assert json.loads(Plan.parse(f"1;{limit}").limits[0].refusal)["error"]["message"] == said
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        ("a:total_tokens:40:1m:user", "it needs at least 41 tokens, and your limit is 40 per minute."),
+        ("a:cost:40:1m:user", "it needs at least 41 micro-dollars, and your limit is 40 per minute."),
+    ],
+)
+def test_a_request_that_is_too_large_is_told_so(limit, said):
+    told = json.loads(too_large_body(Plan.parse(f"1 strict;{limit}").limits[0].limit, 41))
+    assert told == {"error": {"message": f"The request is too large: {said}", "type": "invalid_request_error", "code": 400}}
+
+
+@pytest.mark.parametrize(
+    "limit",
+    ["a:requests:10:1m:user", "b/c:cost:10:month from 15 in Europe/Berlin:user+model:soft 50", "a:total_tokens:10:gcra 1h burst 5:key"],
+)
+def test_a_counters_name_is_read_as_it_was_written(limit):
+    planned = Plan.parse(f"1;{limit}").limits[0]
+    for each in filter(None, (planned, planned.second)):
+        name = CounterName.parse(each.counter)
+        assert name.text == each.counter
+        assert (name.limit_id, name.metric, name.per) == (planned.limit.id, planned.metric, planned.limit.per)
+        assert name.is_second is (each is planned.second)
+
+
+def test_a_soft_limit_has_a_second_counter_of_its_share():
+    planned = Plan.parse("1;a:requests:10:1m:user:soft 25:50/100").limits[0]
+    assert planned.second is not None
+    assert (planned.second.amount, planned.second.capacity, planned.second.thresholds) == (2, 2, ())
+    assert planned.thresholds == ((50, 5), (100, 10))
+    least = Plan.parse("1;a:requests:1:1m:user:soft 1").limits[0].second
+    assert least is not None
+    assert least.amount == 1
+
+
+@pytest.mark.parametrize(
+    ("per", "subject", "parts"),
+    [("user", "ann", {"user": "ann"}), ("user+model", "ann\x1fsmall", {"user": "ann", "model": "small"})],
+)
+def test_a_subject_is_told_apart_again(per, subject, parts):
+    assert subject_parts(Per.parse(per), subject) == parts
