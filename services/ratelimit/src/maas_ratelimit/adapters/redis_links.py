@@ -74,6 +74,10 @@ class Links:
         deadline = time.monotonic() + self._timeout_s
         with self._lock:
             replies = self._exchange(commands, deadline)
+            # One that nobody used may have been closed long ago. Once more is safe: a request id counts once, and settles once.
+            if broken := [place for place, reply in enumerate(replies) if isinstance(reply, redis.ConnectionError)]:
+                for place, reply in zip(broken, self._exchange([commands[place] for place in broken], deadline), strict=True):
+                    replies[place] = reply
             for place, reply in enumerate(replies):
                 if isinstance(reply, NoScriptError | MovedError):
                     replies[place] = self._again(*commands[place], reply, deadline)
