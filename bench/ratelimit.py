@@ -49,7 +49,7 @@ def main() -> None:
     if not h2load.is_installed():
         print(h2load.MISSING)
     print(f"{'engine':8} {'call':28} {'sent by':8} {'calls':>8} {'calls/s':>9} {'CPU µs/call':>12}")
-    for engine in ("native", "grpcio"):
+    for engine in sys.argv[1:] or ("native", "grpcio"):
         for row in _measure(engine):
             figures = row.figures
             told = f"{figures.driver:8} {figures.calls:8d} {figures.calls_per_s:9,.0f} {figures.cpu_us_per_call:12.1f}"

@@ -66,7 +66,12 @@ def pack_ok(headers: bytes = b"", descriptors: int = 1) -> bytes:
 
 def pack_over_limit(headers: bytes, body: bytes) -> bytes:
     """The request is refused with this body, JSON, and these headers, each from `pack_header`."""
-    return _OVER_LIMIT + headers + _serialized(_Response(raw_body=body))
+    return _OVER_LIMIT + headers + _body(body)
+
+
+@lru_cache(maxsize=4096)
+def _body(body: bytes) -> bytes:
+    return _serialized(_Response(raw_body=body))
 
 
 def pack_too_large(body: bytes) -> bytes:

@@ -91,7 +91,7 @@ class Counter:
 
     def state(self) -> str:
         """For `restore`; what is reserved comes back with the reservations."""
-        return json.dumps([self.used, self.told])
+        return f"[{self.used},{self.told}]"
 
     def restore(self, state: str) -> None:
         self.used, self.told = json.loads(state)
@@ -207,7 +207,7 @@ class GcraCounter:
         return not self.open and not algorithms.drained(self.level, self.rate, now_ms - self.at_ms)
 
     def state(self) -> str:
-        return json.dumps([self.level, self.at_ms, self.rate])
+        return f"[{self.level},{self.at_ms},{self.rate}]"
 
     def restore(self, state: str) -> None:
         self.level, self.at_ms, self.rate = json.loads(state)
