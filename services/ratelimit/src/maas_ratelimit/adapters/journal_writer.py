@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Condition, Thread
+from time import monotonic
 from typing import Protocol
 
 import structlog
@@ -93,14 +94,18 @@ class JournalWriter:
         self._ended.set_result(None)
 
     def _write_until_told(self) -> None:
+        took_s = 0.0
         while True:
             with self._wanted:
-                self._wanted.wait_for(lambda: self._is_woken, min(_PACE_S * 2**self._failures, _LONGEST_PAUSE_S))
+                self._wanted.wait_for(lambda: self._is_woken, min(_PACE_S * 2**self._failures, _LONGEST_PAUSE_S) - took_s)
                 self._is_woken = False
                 asked, is_stopping = self._asked, self._is_stopping
                 if self._gives_up:
                     return
-            if not self._catch_up():
+            started = monotonic()
+            is_written = self._catch_up()
+            took_s = min(monotonic() - started, _PACE_S)
+            if not is_written:
                 continue
             with self._wanted:
                 self._answered = asked
