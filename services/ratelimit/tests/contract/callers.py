@@ -35,8 +35,8 @@ def rid(number: int) -> str:
     return f"{number:032x}"
 
 
-def usage_record(number: int) -> str:
-    facts = ("default", "ann-key", "ann", "blue", "free", "everybody", "small", "-")
+def usage_record(number: int, tenant: str = "default") -> str:
+    facts = (tenant, "ann-key", "ann", "blue", "free", "everybody", "small", "-")
     return record(facts, (number, None, None, number, None, None))
 
 
@@ -48,11 +48,11 @@ class Caller:
         self.plan = Plan.parse(plan)
         self.account = Account(self.plan, tenant, self.plan.subjects(SimpleNamespace(**ANN | who)))
 
-    def claim(self, number: int, tokens: int = 100, *, least: int | None = None, record: str = "") -> Claim:
+    def claim(self, number: int, tokens: int = 100, *, least: int | None = None, record: str | None = None) -> Claim:
         """Takes are the most that each limit can hold; `least` is for tokens."""
         takes = tuple(self._each(tokens, 0, capped=True))
         leasts = tuple(self._each(tokens if least is None else least, 0, capped=True))
-        return Claim(rid(number), self.account, takes, leasts, record)
+        return Claim(rid(number), self.account, takes, leasts, usage_record(tokens, self.account.tenant) if record is None else record)
 
     def settlement(self, number: int, tokens: int = 0, **more) -> Settlement:
         return Settlement(rid(number), self.account, tuple(self._each(tokens, 1)), more.pop("record", ""), **more)
@@ -65,10 +65,10 @@ class Caller:
 
     def settle_as_nobody(self, number: int) -> Settled:
         """As is done for one that was refused for its limits."""
-        return self.do(Settlement(rid(number), None, (), ""))
+        return self.do(Settlement(rid(number), self.account, (), "", may_charge=False))
 
     def undo(self, number: int) -> Settled:
-        return self.do(Settlement(rid(number), None, (), "", is_undone=True))
+        return self.do(Settlement(rid(number), self.account, (), "", is_undone=True, may_charge=False))
 
     def do(self, operation):
         """Its one outcome; raised when it is an error."""

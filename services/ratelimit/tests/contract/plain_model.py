@@ -152,7 +152,7 @@ class PlainModel:
         reservation = self.held.pop(rid, None)
         if reservation is not None:
             used: Sequence[int | None] = [None] * len(reservation.taken)
-            if settlement.account is not None and not settlement.is_undone:
+            if settlement.used and not settlement.is_undone:
                 used = settlement.used
             for taken, each in zip(reservation.taken, used, strict=True):
                 firm = taken.amount if taken.place.limit.is_firm and not settlement.is_undone else 0

@@ -18,7 +18,7 @@ def listed(counting, clock):
     def listed(page_size: int = 1000, **which: str) -> list[CounterInfo]:
         found, token = [], ""
         while True:
-            page, token = counting.store.list_counters(CounterFilter(**which), page_size=page_size, page_token=token, now=clock.now())
+            page, token = counting.admin.list_counters(CounterFilter(**which), page_size=page_size, page_token=token, now=clock.now())
             assert len(page) <= page_size
             found += page
             if not token:
@@ -29,7 +29,7 @@ def listed(counting, clock):
 
 @pytest.fixture
 def reset(counting, clock):
-    return lambda **which: counting.store.reset_counters(CounterFilter(**which), now=clock.now())
+    return lambda **which: counting.admin.reset_counters(CounterFilter(**which), now=clock.now())
 
 
 def test_live_counters_are_listed_with_what_is_used_and_reserved(ann, listed):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from maas_ratelimit.core.counting import Settled
+from maas_ratelimit.core.counting import Settled, Settlement
 
-from services.ratelimit.tests.contract.callers import HOUR, MINUTE, NOW
+from services.ratelimit.tests.contract.callers import HOUR, MINUTE, NOW, rid
 from services.ratelimit.tests.contract.stores import SETTLED_TTL_S
 
 BOTH = "1;r:requests:3:1m:user;t:total_tokens:1000:1h:user"
@@ -97,6 +97,23 @@ def test_a_request_of_nobody_known_has_used_nothing_and_stays_counted(ann, windo
     assert caller.settle_as_nobody(1) is Settled.REPLACED
     assert caller.used() == [(1, 0), (0, 0), (0, 0)]
     assert caller.settle(1, tokens=70) is Settled.REPEATED
+
+
+@pytest.mark.parametrize("is_undone", [False, True])
+def test_a_request_whose_account_can_not_be_told_is_settled_by_its_id(ann, is_undone):
+    caller = ann(BOTH)
+    caller.admit(1)
+    assert caller.do(Settlement(rid(1), None, (), "", is_undone=is_undone)) is Settled.REPLACED
+    assert caller.used() == [(0 if is_undone else 1, 0), (0, 0)]
+    assert caller.do(Settlement(rid(2), None, (), "", is_undone=is_undone)) is Settled.UNKNOWN
+
+
+def test_what_was_used_is_of_no_matter_when_an_admission_is_undone(ann):
+    caller = ann(BOTH)
+    caller.admit(1)
+    assert caller.settle(1, tokens=70, is_undone=True) is Settled.REPLACED
+    assert caller.settle(1, tokens=70, is_undone=True) is Settled.UNKNOWN
+    assert caller.used() == [(0, 0), (0, 0)]
 
 
 def test_a_refused_requests_settle_changes_nothing(ann):
