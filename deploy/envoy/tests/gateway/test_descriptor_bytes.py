@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
+import httpx
 import pytest
 from maas_ratelimit.adapters import envoy_rls
 from maas_ratelimit.adapters.descriptor_wire import DescriptorReader
@@ -86,7 +87,7 @@ def test_a_whole_answer(listener, monkeypatch, plan, max_out):
 def test_a_stream_that_breaks_off(listener, monkeypatch):
     chunk = b'data: {"choices":[{"delta":{"content":"hi"}}]}\n\n'
     listener.gateway.model.stream(chunk, chunk, None)
-    with pytest.raises(Exception, match="peer closed|Server disconnected|incomplete"):
+    with pytest.raises(httpx.RemoteProtocolError):
         listener.gateway.post()
     admit, settle = read(monkeypatch, *listener.heard())
     assert isinstance(admit, Admit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from envoy.extensions.common.ratelimit.v3 import ratelimit_pb2
 from envoy.service.ratelimit.v3 import rls_pb2
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,8 +33,15 @@ def test_a_request_is_read_as_envoy_writes_it(domain, entries):
     assert (read.domain, dict(envoy_rls.only_descriptor(read))) == (domain, entries)
 
 
-def test_an_entry_that_is_not_there_is_the_default():
-    assert envoy_rls.only_descriptor(envoy_rls.unpack(request({"a": "b"}))).get("c", "-") == "-"
+def test_an_entry_that_is_not_there_is_empty():
+    entries = envoy_rls.only_descriptor(envoy_rls.unpack(request({"a": "b"})))
+    assert (entries["a"], entries["c"]) == ("b", "")
+
+
+@given(st.dictionaries(st.text(), st.text(), max_size=30))
+def test_entries_alone_are_read_too(entries):
+    descriptor = ratelimit_pb2.RateLimitDescriptor(entries=[{"key": key, "value": value} for key, value in entries.items()])
+    assert dict(envoy_rls.unpack_entries(descriptor.SerializeToString())) == entries
 
 
 @pytest.mark.parametrize("descriptors", [(), ({"a": "1"}, {"b": "2"})])
@@ -45,6 +53,8 @@ def test_a_request_has_one_descriptor(descriptors):
 def test_bytes_that_are_no_request_are_refused():
     with pytest.raises(InvalidArgumentError, match="not a RateLimitRequest"):
         envoy_rls.unpack(b"\xff\xff")
+    with pytest.raises(InvalidArgumentError, match="no descriptor entries"):
+        envoy_rls.unpack_entries(b"\n\x05")
 
 
 def packed(headers) -> bytes:
@@ -65,3 +75,20 @@ def test_a_refusal_is_read_as_it_was_meant(headers, body):
     assert (read.overall_code, [status.code for status in read.statuses]) == (OVER_LIMIT, [OVER_LIMIT])
     assert [(header.key, header.value) for header in read.response_headers_to_add] == [("content-type", "application/json"), *headers]
     assert read.raw_body == body
+
+
+def test_what_is_too_large_is_refused_with_a_status_of_its_own():
+    read = rls_pb2.RateLimitResponse.FromString(envoy_rls.pack_too_large(b'{"error":{}}'))
+    assert (read.overall_code, [status.code for status in read.statuses], read.raw_body) == (OVER_LIMIT, [OVER_LIMIT], b'{"error":{}}')
+    assert dict(read.dynamic_metadata) == {"status": "400"}
+    assert [(header.key, header.value) for header in read.response_headers_to_add] == [("content-type", "application/json")]
+
+
+@given(st.from_regex(r"[a-z0-9._/-]{1,128}", fullmatch=True), st.integers(0, 10**15), HEADERS)
+def test_what_the_model_and_the_body_are_told_is_merged_into_an_ok(limit_id, cap, headers):
+    packed_ok = envoy_rls.pack_ok(packed(headers)) + envoy_rls.pack_throttled(limit_id) + envoy_rls.pack_output_cap(cap)
+    read = rls_pb2.RateLimitResponse.FromString(packed_ok)
+    assert (read.overall_code, [status.code for status in read.statuses]) == (OK, [OK])
+    assert [(header.key, header.value) for header in read.request_headers_to_add] == [("x-maas-throttled", limit_id)]
+    assert dict(read.dynamic_metadata) == {"max_output": str(cap)}
+    assert [(header.key, header.value) for header in read.response_headers_to_add] == headers

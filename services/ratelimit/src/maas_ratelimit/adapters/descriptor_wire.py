@@ -23,18 +23,27 @@ _NO_COUNTS = b"\x05bytes\x12"
 """Begins the key of the first count; what is before it in its entry has three bytes."""
 
 
-def _entry(key: str, value: bytes) -> bytes:
-    """A pattern for an entry whose lengths have a byte each."""
-    return rb"\n.\n" + re.escape(bytes((len(key),)) + key.encode()) + rb"\x12." + value
+_MOST_DIGITS = 11
+"""Of a count that is read quickly: so a value that has the next entry in it, which takes 12 bytes, is not taken for a count."""
+
+
+def _entry(key: str, lengths: bytes, value: bytes) -> bytes:
+    """A pattern for an entry; `lengths` for that of its value."""
+    return rb"\n.\n" + re.escape(bytes((len(key),)) + key.encode()) + rb"\x12" + lengths + value
 
 
 def _counts(names: tuple[str, ...]) -> re.Pattern[bytes]:
     """All counts that a descriptor ends with, and the two hits_addend, which mean nothing here."""
-    return re.compile(b"".join(_entry(name, rb"(-|[0-9]{1,15})") for name in names) + rb"(?:\x1a\x00)?(?:\x18[\x00-\x7f])?", re.DOTALL)
+    count = rb"(-|[0-9]{1,%d})" % _MOST_DIGITS
+    entries = b"".join(_entry(name, rb"[\x01-\x%02x]" % _MOST_DIGITS, count) for name in names)
+    return re.compile(entries + rb"(?:\x1a\x00)?(?:\x18[\x00-\x7f])?", re.DOTALL)
 
 
 _HEAD = re.compile(
-    rb"\n\x04maas\x12[\x80-\xff]{1,2}[\x00-\x7f]" + _entry("kind", rb"(admit|settle)") + _entry("rid", rb"([0-9a-f]{32})"), re.DOTALL
+    rb"\n\x04maas\x12[\x80-\xff]{1,2}[\x00-\x7f]"
+    + _entry("kind", b"", rb"(\x05admit|\x06settle)")
+    + _entry("rid", rb"\x20", rb"([0-9a-f]{32})"),
+    re.DOTALL,
 )
 _ADMIT_COUNTS, _SETTLE_COUNTS = _counts(COUNTS[:2]), _counts(COUNTS)
 
@@ -60,7 +69,7 @@ class DescriptorReader:
         caller = self._caller(payload[head.end() : begin])
         if caller is None:
             return self._read_every_entry(payload)
-        if kind == b"admit":
+        if kind == b"\x05admit":
             counts = self._counts_of_admit(payload[begin:])
             if counts is None or caller.refusal is not None:
                 return self._read_every_entry(payload)
