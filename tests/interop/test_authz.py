@@ -28,8 +28,8 @@ from envoy_data_plane.google.protobuf import Struct
 from grpclib.client import Channel
 from maas.keys.v1 import api_keys_pb2, api_keys_pb2_grpc
 from maas.registry.v1 import models_pb2, models_pb2_grpc, tiers_pb2, tiers_pb2_grpc
-from maas_authz.adapters.watching import connect
 from maas_authz.settings import AuthzSettings
+from maas_common.channels import connect
 from maas_common.server import Service, serve
 from maas_common.testing import WORKLOAD_SECRET, Issuer, issuer
 from maas_keys.settings import KeysSettings

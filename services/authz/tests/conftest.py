@@ -15,10 +15,10 @@ from maas.authz.v1 import authz_pb2_grpc
 from maas.keys.v1 import lookup_pb2, lookup_pb2_grpc
 from maas.ratelimit.v1 import limits_pb2, limits_pb2_grpc
 from maas.registry.v1 import catalog_pb2, catalog_pb2_grpc, models_pb2, tiers_pb2
-from maas_authz.adapters.watching import connect
 from maas_authz.app import build
 from maas_authz.settings import AuthzSettings
 from maas_common.apikey import Minted, Peppers, mint
+from maas_common.channels import connect
 from maas_common.plan import parse_plan
 from maas_common.server import serve
 from maas_common.testing import WORKLOAD, WORKLOAD_SECRET, FakeClock, Issuer, issuer

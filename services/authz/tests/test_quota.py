@@ -10,11 +10,11 @@ import structlog
 from maas.authz.v1 import authz_pb2
 from maas.ratelimit.v1 import limits_pb2
 from maas_authz.adapters.counters import GrpcCounters
-from maas_authz.adapters.watching import connect
 from maas_authz.core.catalogue import Catalogue, Model, Tier
 from maas_authz.core.keys import Caller
 from maas_authz.core.quota import quota_of
 from maas_authz.core.refusals import CATALOGUE_STALE, TIER_UNUSABLE
+from maas_common.channels import connect
 from maas_common.errors import UnavailableError
 from maas_common.testing import WORKLOAD, WORKLOAD_SECRET
 

@@ -18,9 +18,9 @@ from google.protobuf.json_format import MessageToDict
 from maas.authz.v1 import authz_pb2, authz_pb2_grpc
 from maas.keys.v1 import api_keys_pb2, api_keys_pb2_grpc
 from maas.registry.v1 import models_pb2, models_pb2_grpc, tiers_pb2, tiers_pb2_grpc
-from maas_authz.adapters.watching import connect
 from maas_authz.app import build
 from maas_authz.settings import AuthzSettings
+from maas_common.channels import connect
 from maas_common.server import Service, serve
 from maas_common.testing import WORKLOAD, WORKLOAD_SECRET
 from maas_keys.settings import KeysSettings

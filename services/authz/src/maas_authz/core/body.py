@@ -13,6 +13,8 @@ from maas_authz.core.refusals import BODY_NOT_READ, Refusal, invalid_request
 from maas_authz.core.target import Endpoint
 
 _CAPS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+_CHOICES = ("n", "best_of", "n_cmpl")
+"""How many answers are asked for to each prompt, by different servers; the model works on the largest."""
 _MAX_DIGITS = 15
 
 
@@ -34,10 +36,12 @@ def read_body(facts: Mapping[str, str], endpoint: Endpoint) -> Body | Refusal:
     max_out = NONE
     for name in _CAPS:
         if (cap := facts.get(name)) is not None:
-            tokens, n = _count(cap), _count(facts.get("n", "1"))
-            if tokens is None or n is None:
+            counts = [_count(text) for text in (cap, *(facts.get(factor, "1") for factor in _CHOICES), facts.get("prompts", "1"))]
+            if None in counts:
                 return invalid_request(f"{name} and n must be whole numbers, 0 or more")
-            max_out = str(min(tokens * max(n, 1), MAX_AMOUNT))
+            tokens, *choices, prompts = (count or 0 for count in counts)
+            if tokens:  # servers take 0 for none
+                max_out = str(min(tokens * max(*choices, 1) * max(prompts, 1), MAX_AMOUNT))
             break
     add_usage = facts.get("stream") == "true" and endpoint.streams_usage_if_asked and not _includes_usage(facts.get("stream_options"))
     return Body(facts.get("model"), size, max_out, add_usage)

@@ -47,7 +47,10 @@ def _bound(admit: Admit, outputs: int) -> Amounts:
 
 
 def output_cap(admit: Admit, plan: Plan, admission: Admission) -> int | None:
-    """The most output tokens that what was granted pays for, in strict mode; None when the request need not be told."""
+    """The most output tokens that what was granted pays for, in strict mode; None when nothing limits them.
+
+    Told also to a request that asks for less: it may have several caps, and the model may go by another.
+    """
     if not plan.is_strict or not admission.granted:
         return None
     inputs, caps = max(1, admit.bytes), []
@@ -58,6 +61,4 @@ def output_cap(admit: Admit, plan: Plan, admission: Admission) -> int | None:
             caps.append(granted)
         elif limit.metric is Metric.COST and (paid := admit.caller.price.outputs_for(granted, inputs)) is not None:
             caps.append(paid)
-    if not caps or (admit.max_out is not None and admit.max_out <= min(caps)):
-        return None
-    return min(caps)
+    return min(caps) if caps else None
