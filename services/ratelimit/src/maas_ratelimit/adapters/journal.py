@@ -84,12 +84,11 @@ class Journal:
     def load(self) -> Recovered:
         """What was written and is not past its time."""
         now = self._clock.now()
-        ended = {row[0]: (row[0], row[1], bool(row[2])) for row in self._file.read(_ENDED, int(now * 1000))}
-        return Recovered(
-            counters=self._file.read(_COUNTERS, int(now)),
-            opened=self._reservations.load(),
-            ended=sorted(ended.values(), key=lambda row: row[1]),
-        )
+        ended = self._file.read(_ENDED, int(now * 1000))
+        if any(is_expired for _, _, is_expired in ended):
+            settled = {rid for rid, _, is_expired in ended if not is_expired}
+            ended = [row for row in ended if not row[2] or row[0] not in settled]
+        return Recovered(self._file.read(_COUNTERS, int(now)), self._reservations.load(), ended)
 
     def close(self) -> None:
         """Give the file back."""
@@ -111,4 +110,4 @@ _FORGET_ENDED = """DELETE FROM ended WHERE (until, rid) IN (
     SELECT until, rid FROM (SELECT until, rid FROM ended WHERE until <= ?1 ORDER BY until LIMIT ?3)
     UNION SELECT until, rid FROM (SELECT until, rid FROM ended ORDER BY until LIMIT ?2))"""
 _COUNTERS = "SELECT counter, tenant, subject, until, state FROM counters WHERE until = 0 OR until > ?"
-_ENDED = "SELECT rid, until, is_expired FROM ended WHERE until > ? ORDER BY is_expired DESC, until"
+_ENDED = "SELECT rid, until, is_expired FROM ended WHERE until > ? ORDER BY until"

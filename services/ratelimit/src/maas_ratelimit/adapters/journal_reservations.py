@@ -24,7 +24,7 @@ class JournalReservations:
     def __init__(self, file: JournalFile) -> None:
         self._file = file
         with file.transaction() as connection:
-            connection.execute("DELETE FROM reservations WHERE rid IN (SELECT rid FROM ended)")
+            connection.execute("DELETE FROM reservations WHERE rid IN (SELECT rid FROM ended WHERE rid IN (SELECT rid FROM reservations))")
         self._numbers: dict[str, int] = dict(file.read("SELECT rid, number FROM reservations ORDER BY number"))
         self._next = max(self._numbers.values(), default=0) + 1
         self._dead: list[int] = []
