@@ -34,9 +34,14 @@ def _entry(key: str, lengths: bytes, value: bytes) -> bytes:
 
 def _counts(names: tuple[str, ...]) -> re.Pattern[bytes]:
     """All counts that a descriptor ends with, and the two hits_addend, which mean nothing here."""
-    count = rb"(-|[0-9]{1,%d})" % _MOST_DIGITS
-    entries = b"".join(_entry(name, rb"[\x01-\x%02x]" % _MOST_DIGITS, count) for name in names)
-    return re.compile(entries + rb"(?:\x1a\x00)?(?:\x18[\x00-\x7f])?", re.DOTALL)
+    count, length = rb"(-|[0-9]{1,%d})" % _MOST_DIGITS, rb"[\x01-\x%02x]" % _MOST_DIGITS
+    *others, last = names
+    end = rb"(?:\x1a\x00)?(?:\x18[\x00-\x7f])?\Z"
+    exact = b"|".join(
+        rb"\x%02x[-0-9]{%d}%s" % (digits, digits, end) for digits in range(1, _MOST_DIGITS + 1)
+    )  # nothing after it is its value's
+    entries = [*(_entry(name, length, count) for name in others), _entry(last, b"(?=" + exact + b")" + length, count)]
+    return re.compile(b"".join(entries) + end, re.DOTALL)
 
 
 _HEAD = re.compile(
