@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 import grpc
 import pytest
@@ -13,7 +14,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from maas.keys.v1 import api_keys_pb2, api_keys_pb2_grpc, lookup_pb2, lookup_pb2_grpc
 from maas_common.auth.principal import Access, current_principal
 from maas_common.errors import NotFoundError
-from maas_common.hot import HotMethod
+from maas_common.hot import BatchMethod, HotMethod
 from maas_common.readiness import Readiness
 from maas_common.server import Service, serve
 from maas_common.settings import ServiceSettings
@@ -280,3 +281,223 @@ def test_an_open_stream_does_not_hold_up_a_stopping_service(engine, people, tmp_
         return asyncio.create_task(ending())
 
     in_world(engine, people, tmp_path, scenario)
+
+
+class Together:
+    """A batch method: what it was asked, in which batches, and what it was told of callers that left."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[bytes]] = []
+        self.done: list[tuple[str, bytes]] = []
+        """What was handled and what was undone, in that order."""
+        self.threads: set[int] = set()
+        self.is_held = threading.Event()
+        self.goes_on = threading.Event()
+
+    def handle(self, payloads: Sequence[bytes]) -> list[bytes | Exception]:
+        self.threads.add(threading.get_ident())
+        self.batches.append(list(payloads))
+        if b"wait" in payloads:
+            self.is_held.set()
+            assert self.goes_on.wait(60)
+        if b"all" in payloads:
+            raise RuntimeError("a secret that must not be shown")
+        self.done += [("handled", payload) for payload in payloads]
+        failing = {b"broken": RuntimeError("a secret that must not be shown"), b"absent": NotFoundError("no such counter")}
+        return [failing.get(payload, b"did " + payload) for payload in payloads]
+
+    def undelivered(self, payload: bytes) -> None:
+        self.done.append(("undone", payload))
+        raise RuntimeError("what fails in here must not end the engine")
+
+    def hold(self) -> None:
+        """The next call that waits does so until it is let go."""
+        self.is_held.clear()
+        self.goes_on.clear()
+
+
+class BatchWorld:
+    def __init__(self, channel, method: Together) -> None:
+        self.method = method
+        self._call = channel.unary_unary(HOT)
+        self._health = health_pb2_grpc.HealthStub(channel)
+
+    def send(self, payload: bytes, metadata=WORKLOAD):
+        return self._call(payload, metadata=metadata)
+
+    async def held(self):
+        """A call that is being answered until it is let go."""
+        self.method.hold()
+        call = self.send(b"wait")
+        assert await asyncio.to_thread(self.method.is_held.wait, 60)
+        return call
+
+    async def hears(self) -> None:
+        """What this client did before has gone over the wire: another call has, on the same connection."""
+        for _ in range(3):
+            await self._health.Check(health_pb2.HealthCheckRequest(service=""))
+
+
+@pytest.fixture(params=[True, False], ids=["waits", "at once"])
+def waits(request):
+    return request.param
+
+
+@pytest.fixture
+def in_batches(engine, tmp_path):
+    """Runs a scenario against a service with a batch method."""
+
+    def run(scenario, *, waits: bool = True) -> None:
+        async def main() -> None:
+            secret = tmp_path / "workload"
+            secret.write_text(WORKLOAD_SECRET)
+            method = Together()
+            settings = Settings(port=0, metrics_port=0, workload_secret_file=secret)
+            hot = BatchMethod(HOT, method.handle, method.undelivered, waits=waits)
+            service = Service("test", settings, Readiness(), {}, lambda _: None, hot=[hot], engine=engine)
+            async with serve(service) as running, grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:
+                await scenario(BatchWorld(channel, method))
+
+        asyncio.run(main())
+
+    return run
+
+
+def test_a_batch_method_answers_and_wants_the_workload_credential(in_batches, waits):
+    async def scenario(world: BatchWorld) -> None:
+        assert await asyncio.gather(*(world.send(b"%d" % number) for number in range(200))) == [b"did %d" % number for number in range(200)]
+        assert len(world.method.threads) == 1
+        for metadata in (None, (("x-maas-workload", "wrong"),)):
+            assert (await refused(world.send(b"a", metadata))).code() is grpc.StatusCode.UNAUTHENTICATED
+        assert sum(map(len, world.method.batches)) == 200
+
+    in_batches(scenario, waits=waits)
+
+
+def test_calls_that_come_while_others_are_answered_are_answered_together(in_batches):
+    async def scenario(world: BatchWorld) -> None:
+        together: set[bytes] = {b"1", b"2", b"3", b"4", b"5"}
+        while together not in [set(batch) for batch in world.method.batches]:  # until they all came in time
+            first = await world.held()
+            calls = [world.send(payload) for payload in sorted(together)]
+            await world.hears()
+            world.method.goes_on.set()
+            assert await asyncio.gather(first, *calls) == [b"did wait", *(b"did " + payload for payload in sorted(together))]
+
+    in_batches(scenario)
+
+
+def test_however_many_come_meanwhile_all_are_answered(in_batches):
+    async def scenario(world: BatchWorld) -> None:
+        first = await world.held()
+        calls = [world.send(b"%d" % number) for number in range(300)]
+        await world.hears()
+        world.method.goes_on.set()
+        assert await first == b"did wait"
+        assert await asyncio.gather(*calls) == [b"did %d" % number for number in range(300)]
+        assert max(map(len, world.method.batches)) <= 64
+        assert len(world.method.batches) < 300
+
+    in_batches(scenario)
+
+
+def test_of_calls_answered_together_one_may_fail_alone(in_batches):
+    async def scenario(world: BatchWorld) -> None:
+        together = {b"a", b"absent", b"b", b"broken", b"c"}
+        while together not in [set(batch) for batch in world.method.batches]:
+            first = await world.held()
+            a, absent, b, broken, c = (world.send(payload) for payload in sorted(together))
+            await world.hears()
+            world.method.goes_on.set()
+            assert await asyncio.gather(first, a, b, c) == [b"did wait", b"did a", b"did b", b"did c"]
+            error = await refused(absent)
+            assert (error.code(), error.details()) == (grpc.StatusCode.NOT_FOUND, "no such counter")
+            error = await refused(broken)
+            assert (error.code(), error.details()) == (grpc.StatusCode.INTERNAL, "internal error")
+
+    in_batches(scenario)
+
+
+def test_when_all_fail_everybody_is_told_and_the_next_are_answered(in_batches):
+    async def scenario(world: BatchWorld) -> None:
+        together = {b"all", b"a", b"b"}
+        while together not in [set(batch) for batch in world.method.batches]:
+            first = await world.held()
+            calls = [world.send(payload) for payload in together]
+            await world.hears()
+            world.method.goes_on.set()
+            assert await first == b"did wait"
+            await asyncio.gather(*calls, return_exceptions=True)
+            if together in [set(batch) for batch in world.method.batches]:
+                assert {(await refused(call)).details() for call in calls} == {"internal error"}
+        assert await world.send(b"a") == b"did a"
+
+    in_batches(scenario)
+
+
+def test_a_batch_method_that_does_not_wait_fails_alone_too(in_batches):
+    async def scenario(world: BatchWorld) -> None:
+        assert (await refused(world.send(b"absent"))).code() is grpc.StatusCode.NOT_FOUND
+        assert (await refused(world.send(b"all"))).code() is grpc.StatusCode.INTERNAL
+        assert await world.send(b"a") == b"did a"
+
+    in_batches(scenario, waits=False)
+
+
+def test_a_caller_that_leaves_while_it_is_answered_is_undone_after_that(in_batches):
+    async def scenario(world: BatchWorld) -> None:
+        while ("undone", b"wait") not in world.method.done:  # until the service knew of it in time
+            world.method.done.clear()
+            call = await world.held()
+            call.cancel()
+            await world.hears()
+            assert world.method.done == []
+            world.method.goes_on.set()
+            assert await world.send(b"a") == b"did a"
+            await world.send(b"b")
+        assert world.method.done.index(("handled", b"wait")) < world.method.done.index(("undone", b"wait"))
+        assert world.method.done.count(("undone", b"wait")) == 1
+        assert await world.send(b"c") == b"did c"
+
+    in_batches(scenario)
+
+
+def test_a_caller_that_leaves_before_its_turn_is_undone_after_it(in_batches):
+    async def scenario(world: BatchWorld) -> None:
+        while ("undone", b"leaves") not in world.method.done:
+            world.method.done.clear()
+            first = await world.held()
+            leaves = world.send(b"leaves")
+            await world.hears()
+            leaves.cancel()
+            await world.hears()
+            assert world.method.done == []
+            world.method.goes_on.set()
+            assert await first == b"did wait"
+            assert await world.send(b"a") == b"did a"
+            await world.send(b"b")
+        assert world.method.done.index(("handled", b"leaves")) < world.method.done.index(("undone", b"leaves"))
+        assert world.method.done.count(("undone", b"leaves")) == 1
+
+    in_batches(scenario)
+
+
+def test_batches_in_hand_finish_when_the_service_stops(engine, tmp_path):
+    method, answers = Together(), []
+    secret = tmp_path / "workload"
+    secret.write_text(WORKLOAD_SECRET)
+    settings = Settings(port=0, metrics_port=0, workload_secret_file=secret)
+    hot = BatchMethod(HOT, method.handle, method.undelivered, waits=True)
+
+    async def main() -> None:
+        service = Service("test", settings, Readiness(), {}, lambda _: None, hot=[hot], engine=engine)
+        async with serve(service) as running:
+            channel = grpc.aio.insecure_channel(f"127.0.0.1:{running.port}")
+            call = channel.unary_unary(HOT)(b"wait", metadata=WORKLOAD)
+            assert await asyncio.to_thread(method.is_held.wait, 60)
+            asyncio.get_running_loop().call_later(0.05, method.goes_on.set)  # the service is told to stop before that
+        answers.append(await call)
+        await channel.close()
+
+    asyncio.run(main())
+    assert answers == [b"did wait"]
