@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import atexit
+import sqlite3
+import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from maas_common.testing import FakeClock
+from maas_ratelimit.adapters.journal import Journal
 from maas_ratelimit.adapters.memory_changes import Changes
+from maas_ratelimit.adapters.memory_recovery import collect, restore
 from maas_ratelimit.adapters.memory_store import MemoryBounds, MemoryStore
 from maas_ratelimit.adapters.redis_admin import RedisAdmin
 from maas_ratelimit.core.counting import Account, Claim, Settlement
@@ -36,8 +41,6 @@ class Counting:
     """Every line that its outbox ever held."""
     sweep: Callable[[], None]
     """Has it let go at once of everything past its time."""
-    restart: Callable[[], None] | None = None
-    """Ends its process and begins the next, for stores that outlive theirs."""
 
     def events(self) -> list[Usage | BudgetPassed]:
         """What its outbox was told, oldest first."""
@@ -55,9 +58,54 @@ def counting_in_memory(clock: FakeClock) -> Counting:
     return Counting(store, store, clock, lambda: list(changes.events), sweep)
 
 
-def counting_plainly(clock: FakeClock) -> Counting:
-    model = PlainModel(RESERVATION_TTL_S, SETTLED_TTL_S)
+def counting_plainly(clock: FakeClock, model: PlainModel | None = None) -> Counting:
+    model = model or PlainModel(RESERVATION_TTL_S, SETTLED_TTL_S)
     return Counting(model, model, clock, lambda: list(model.lines), lambda: model.pass_time(clock.now()))
+
+
+class Journalled:
+    """A memory store with its journal, by the store's own names; its process may be killed and started again."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self._folder = tempfile.TemporaryDirectory(prefix="maas-journal-")
+        self._path = Path(self._folder.name) / "journal.sqlite"
+        self._start()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def write(self) -> None:
+        """Bring what has changed to the journal."""
+        batch = collect(self._store)
+        if batch is not None:
+            self._journal.write(batch)
+
+    def kill(self) -> None:
+        """What is not in the journal is lost."""
+        self._journal.close()
+        self._start()
+
+    def lines(self) -> list[str]:
+        with closing(sqlite3.connect(self._path)) as reader:
+            written = [line for (line,) in reader.execute("SELECT line FROM events ORDER BY seq")]
+        return written + list(self._store.changes.events)
+
+    def _start(self) -> None:
+        self._journal = Journal(self._path, self._clock, max_events=1_000_000)
+        bounds = MemoryBounds(reservation_ttl_s=RESERVATION_TTL_S, settled_ttl_s=SETTLED_TTL_S)
+        self._store = MemoryStore(bounds, Changes())
+        restore(self._store, self._journal.load(), self._clock.now())
+
+
+def counting_with_a_journal(clock: FakeClock) -> Counting:
+    store = Journalled(clock)
+
+    def sweep() -> None:
+        while store.tidy(clock.now()):
+            pass
+
+    return Counting(store, store, clock, store.lines, sweep)
 
 
 def counting_in_redis(clock: FakeClock) -> Counting:
@@ -97,4 +145,10 @@ def _cluster() -> list[Server]:
 
 TENANTS = ("default", "acme")
 _NO_LIMITS = Plan.parse("1")
-STORES = {"model": counting_plainly, "memory": counting_in_memory, "redis": counting_in_redis, "redis-cluster": counting_in_a_redis_cluster}
+STORES = {
+    "journal": counting_with_a_journal,
+    "model": counting_plainly,
+    "memory": counting_in_memory,
+    "redis": counting_in_redis,
+    "redis-cluster": counting_in_a_redis_cluster,
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from itertools import groupby
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ from maas_ratelimit.core.events import BudgetPassed, Usage
 
 from services.ratelimit.tests.contract.callers import Caller, at, in_ms, rid, usage_record
 from services.ratelimit.tests.contract.plain_model import PlainModel
-from services.ratelimit.tests.contract.stores import RESERVATION_TTL_S, Counting, counting_plainly
+from services.ratelimit.tests.contract.stores import RESERVATION_TTL_S, Counting, counting_plainly, counting_with_a_journal
 
 START_MS = int(at("2027-10-30 21:59:30") * 1000)
 """Just before the longest day of the year in Berlin."""
@@ -55,7 +56,8 @@ KINDS = [
 ]
 LONG_KINDS = [kind for kind in KINDS if kind.window == "-" or Window.parse(kind.window).length_s >= LONG_S]
 OVERS = st.sampled_from(["hard", "hard", "hard", "soft 50", "soft 10", "shadow"])
-PEOPLE = [{}, {"user": "ben", "key": "ben-key", "model": "large"}, {"tenant": "acme"}]
+BEN = {"user": "ben", "key": "ben-key", "model": "large"}
+ACME = {"tenant": "acme"}
 RIDS = st.integers(0, 11)
 TOKENS = st.integers(1, 250) | st.just(9 * 10**15)
 STEPS_MS = (
@@ -96,7 +98,7 @@ class Calls(RuleBasedStateMachine):
         self.now_ms = START_MS
         every = [f"{kind.id}:{kind.metric}:{kind.amounts[0]}:{kind.window}:{kind.per}" for kind in self.kinds]
         self.go_to(START_MS)
-        self.everybody = [Caller(self.counting, ";".join(["1", *every]), **who) for who in PEOPLE]
+        self.everybody = [Caller(self.counting, ";".join(["1", *every]), **who) for who in ({}, BEN, ACME)]
 
     def go_to(self, now_ms: int) -> None:
         self.now_ms = now_ms
@@ -112,7 +114,7 @@ class Calls(RuleBasedStateMachine):
     def caller(self, number: int, data) -> Caller:
         """Who has it in flight; else somebody new at times."""
         if number not in self.callers or (rid(number) not in self.model.held and data.draw(st.integers(0, 3)) == 0):
-            who = data.draw(st.sampled_from(PEOPLE))
+            who = ACME if number % 4 == 0 else data.draw(st.sampled_from([{}, BEN]))  # an id is always the same tenant's
             self.callers[number] = Caller(self.counting, data.draw(plans(self.kinds)), **who)
         return self.callers[number]
 
@@ -180,11 +182,7 @@ class Calls(RuleBasedStateMachine):
         for admin in (self.counting.admin, self.plain.admin):
             admin.reset_counters(CounterFilter(tenant, kind, subject), now=self.clock.now())
 
-    @precondition(lambda self: self.counting.restart is not None)
-    @rule()
-    def the_process_is_restarted(self) -> None:
-        self.counting.restart()
-
+    @precondition(lambda self: self.now_ms >= self.model.now_ms)
     @rule(subject=st.sampled_from(["", "ann"]), page_size=st.integers(1, 20))
     def counters_are_listed(self, subject: str, page_size: int) -> None:
         assert self.listed(self.counting, subject, page_size) == self.listed(self.plain, subject, 1000)
@@ -208,10 +206,29 @@ class Calls(RuleBasedStateMachine):
         assert told(self.counting) == told(self.plain)
 
 
-class LongCalls(Calls):
-    """With windows of an hour or more alone: others may be forgotten at a restart."""
+class CallsAndKills(Calls):
+    """With windows of an hour or more alone: others may be forgotten when the process ends."""
 
     kinds = LONG_KINDS
+
+    def __init__(self, new_counting) -> None:
+        super().__init__(new_counting)
+        self.written = deepcopy(self.model)
+
+    @rule()
+    def what_has_changed_is_written(self) -> None:
+        self.counting.store.write()
+        self.written = deepcopy(self.model)
+
+    @rule(is_told=st.booleans())
+    def the_process_ends_and_another_begins(self, *, is_told: bool) -> None:
+        self.go_to(max(self.now_ms, self.model.now_ms))
+        if is_told:
+            self.what_has_changed_is_written()
+        self.counting.store.kill()
+        self.model = deepcopy(self.written)
+        self.plain = counting_plainly(self.clock, self.model)
+        self.go_to(self.now_ms)
 
 
 def comparable(outcome) -> object:
@@ -243,6 +260,10 @@ def expired_at(event: object) -> object:
 @pytest.mark.parametrize(("new_counting", "examples"), [("memory", 120), ("redis", 40), ("redis-cluster", 30)], indirect=["new_counting"])
 def test_a_store_agrees_with_the_plain_model(new_counting, examples):
     check(lambda: Calls(new_counting), examples)
+
+
+def test_a_process_goes_on_where_the_one_before_was_when_it_last_wrote():
+    check(lambda: CallsAndKills(counting_with_a_journal), examples=100)
 
 
 def check(machine: Callable[[], Calls], examples: int) -> None:
