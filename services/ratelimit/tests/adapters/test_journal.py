@@ -79,9 +79,16 @@ def test_a_reservation_that_ended_or_was_undone_is_no_more_and_only_the_ended_is
     journal = reopened()
     journal.write(batch(opened=[("r1", 1, ""), ("r2", 2, ""), ("r3", 3, "")]))
     journal.write(batch(ended=[("r1", NOW * 1000 + 1, False)], undone=["r2"]))
-    recovered = reopened().load()
-    assert recovered.opened == [("r3", 3, "")]
-    assert recovered.ended == [("r1", NOW * 1000 + 1, False)]
+    for recovered in (journal.load(), reopened().load()):
+        assert recovered.opened == [("r3", 3, "")]
+        assert recovered.ended == [("r1", NOW * 1000 + 1, False)]
+
+
+def test_a_reservation_that_ended_just_before_a_restart_is_no_more(reopened):
+    journal = reopened()
+    journal.write(batch(opened=[("r1", 1, ""), ("r2", 2, "")]))
+    journal.write(batch(ended=[("r1", NOW * 1000 + 1, False)], undone=["r2"]))
+    assert reopened().load().opened == []
 
 
 def test_counters_that_are_gone_are_gone(reopened):

@@ -31,6 +31,9 @@ class JournalReservations:
 
     def load(self) -> list[Opened]:
         """Those that are open, earliest deadline first."""
+        with self._file.transaction() as connection:
+            committed = self.tidy(connection)
+        committed()
         return self._file.read("SELECT rid, deadline, body FROM reservations ORDER BY deadline")
 
     def write(
