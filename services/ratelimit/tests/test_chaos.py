@@ -258,6 +258,19 @@ def test_denying_admits_exactly_the_limit_whatever_becomes_of_redis(world):
     assert len(load.used) == 500
 
 
+def test_a_redis_whose_memory_is_full_is_away_until_it_has_room(world):
+    there = world("deny", plan(300))
+    load, redis = there.load, there.redis
+    with load.going(), redis.server.client() as client:
+        load.until("admitted", 50)
+        client.config_set("maxmemory", 1)
+        load.until("denied", 50)
+        client.config_set("maxmemory", 0)
+        load.until("refused", 50)
+    there.check()
+    assert len(load.used) == 300
+
+
 def test_allowing_lets_everything_through_meanwhile_and_charges_it_afterwards(world):
     there = world("allow", plan(200))
     load, redis = there.load, there.redis
