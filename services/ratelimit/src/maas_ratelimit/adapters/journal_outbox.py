@@ -24,7 +24,8 @@ class JournalOutbox:
     def __init__(self, file: JournalFile, max_events: int) -> None:
         self._file = file
         self._max_events = max_events
-        self._lock = Lock()
+        self._taking = Lock()
+        self._counting = Lock()
         self._depth = int(file.read("SELECT count(*) FROM events")[0][0])
         self._handed_out = 0
         self._dropped = 0
@@ -49,7 +50,7 @@ class JournalOutbox:
 
     def take(self, at_most: int) -> list[UsageEvent]:
         """See UsageOutbox."""
-        with self._lock:
+        with self._taking:
             try:
                 rows = self._file.read("SELECT seq, line FROM events WHERE seq > ? ORDER BY seq LIMIT ?", self._handed_out, at_most)
             except sqlite3.Error as error:
@@ -60,12 +61,14 @@ class JournalOutbox:
 
     def done(self, events: Sequence[UsageEvent]) -> None:
         """See UsageOutbox. UnavailableError when the journal can't be written."""
+        removed = 0
         try:
             with self._file.transaction() as connection:
                 removed = changed(connection, _REMOVE, [int(event.position) for event in events])
+                self._count(-removed)  # in here: what is appended next must not be dropped for want of room that there is
         except sqlite3.Error as error:
+            self._count(removed)
             raise UnavailableError("usage events can't be removed from the journal just now; try again") from error
-        self._count(-removed)
 
     def depth(self) -> int:
         """See UsageOutbox."""
@@ -73,7 +76,7 @@ class JournalOutbox:
 
     def _count(self, change: int, *, is_dropping: bool = False) -> None:
         """Each log line is written once, until there is room again."""
-        with self._lock:
+        with self._counting:
             self._depth += change
             if self._depth < _NEARLY_FULL * self._max_events:
                 self._tell_next = _PILING_UP
