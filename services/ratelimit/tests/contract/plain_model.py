@@ -185,7 +185,8 @@ class PlainModel:
 
     def _take(self, place: Place, amount: int) -> Taken:
         entry = place.ledger.take(place.limit, amount, self.now_ms)
-        self._tell(place, entry.end)
+        if place.limit.is_firm:
+            self._tell(place, entry.end)
         return Taken(place, amount, entry)
 
     def _use(self, taken: Taken, used: int) -> None:

@@ -95,6 +95,8 @@ class Calls(RuleBasedStateMachine):
         self.model: PlainModel = self.plain.store
         self.callers: dict[int, Caller] = {}
         """Whose each request id was last."""
+        self.before_reset: set[str] = set()
+        """In flight at a reset: stores may take what these give back from what came since."""
         self.now_ms = START_MS
         every = [f"{kind.id}:{kind.metric}:{kind.amounts[0]}:{kind.window}:{kind.per}" for kind in self.kinds]
         self.go_to(START_MS)
@@ -143,11 +145,15 @@ class Calls(RuleBasedStateMachine):
     def a_request_arrives(self, data, number: int, tokens: int, least: int | None) -> None:
         self.do(self.caller(number, data).claim(number, tokens, least=None if least is None else min(least, tokens)))
 
-    @rule(data=st.data(), numbers=st.lists(RIDS, min_size=2, max_size=5, unique=True), tokens=st.integers(1, 200))
-    def several_arrive_and_some_end_in_one_call(self, data, numbers: list[int], tokens: int) -> None:
-        operations = [self.caller(number, data).claim(number, tokens) for number in numbers]
-        ended = data.draw(st.sampled_from(numbers))
-        self.do(*operations, self.settlement(ended, tokens // 2), self.settlement(ended, tokens))
+    @rule(data=st.data(), first=RIDS, many=st.integers(2, 9), tokens=st.integers(1, 200))
+    def somebody_sends_many_and_one_ends_in_one_call(self, data, first: int, many: int, tokens: int) -> None:
+        caller = self.caller(first, data)
+        numbers = range(first, first + many * 4, 4)
+        for number in numbers:
+            if rid(number) not in self.model.held:
+                self.callers[number] = caller
+        operations = [self.callers[number].claim(number, tokens) for number in numbers]
+        self.do(*operations, self.settlement(first, tokens // 2), self.settlement(first, tokens))
 
     @precondition(lambda self: self.model.held)
     @rule(data=st.data(), tokens=st.integers(0, 400), is_estimated=st.booleans(), has_record=st.booleans())
@@ -169,9 +175,19 @@ class Calls(RuleBasedStateMachine):
     def a_request_that_was_refused_ends(self, data, number: int) -> None:
         self.do(Settlement(rid(number), self.caller(number, data).account, (), "", may_charge=False))
 
+    @precondition(lambda self: set(self.model.held) - self.before_reset)
+    @rule(data=st.data())
+    def a_request_in_flight_is_undone(self, data) -> None:
+        number = int(data.draw(st.sampled_from(sorted(set(self.model.held) - self.before_reset))), 16)
+        self.undo(self.callers[number], number)
+
     @rule(data=st.data(), number=RIDS)
-    def an_admission_is_undone(self, data, number: int) -> None:
-        self.do(Settlement(rid(number), self.caller(number, data).account, (), "", is_undone=True, may_charge=False))
+    def any_request_is_undone(self, data, number: int) -> None:
+        if rid(number) not in self.before_reset:
+            self.undo(self.caller(number, data), number)
+
+    def undo(self, caller: Caller, number: int) -> None:
+        self.do(Settlement(rid(number), caller.account, (), "", is_undone=True, may_charge=False))
 
     @rule(
         kind=st.sampled_from(["", *[kind.id for kind in KINDS]]),
@@ -181,6 +197,7 @@ class Calls(RuleBasedStateMachine):
     def counters_are_reset(self, kind: str, subject: str, tenant: str) -> None:
         for admin in (self.counting.admin, self.plain.admin):
             admin.reset_counters(CounterFilter(tenant, kind, subject), now=self.clock.now())
+        self.before_reset |= set(self.model.held)
 
     @precondition(lambda self: self.now_ms >= self.model.now_ms)
     @rule(subject=st.sampled_from(["", "ann"]), page_size=st.integers(1, 20))
