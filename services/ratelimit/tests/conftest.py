@@ -44,6 +44,10 @@ class Answer:
         self.headers = {header.key: header.value for header in response.response_headers_to_add}
         self.error = json.loads(response.raw_body)["error"] if response.raw_body else None
         self.codes = [status.code for status in response.statuses]
+        self.upstream = {header.key: header.value for header in response.request_headers_to_add}
+        """Headers that the model's server gets."""
+        self.metadata = dict(response.dynamic_metadata)
+        """What the gateway is told."""
 
 
 class World:
@@ -69,9 +73,9 @@ class World:
     async def settle(self, number: int, plan: str, /, **entries: str) -> Answer:
         return await self.send(settle(number, plan, **entries))
 
-    async def used(self, plan: str, user: str = ANN) -> list[tuple[int, int]]:
+    async def used(self, plan: str, user: str = ANN, **who: str) -> list[tuple[int, int]]:
         """Used and reserved of each limit, as Peek shows them."""
-        peeked = await self.limits.Peek(PeekRequest(plan=plan, user=user), metadata=WORKLOAD)
+        peeked = await self.limits.Peek(PeekRequest(plan=plan, user=user, **who), metadata=WORKLOAD)
         return [(limit.used, limit.reserved) for limit in peeked.limits]
 
 

@@ -174,9 +174,9 @@ def test_estimates_follow_what_the_model_reports(run):
         for number in range(100):
             await world.settle(number, "1", input="800", output="40", total="840")
         await world.admit(1000, FOUR, max_out="-")
-        assert [reserved for _, reserved in await world.used(FOUR)][2:] == [840, 840]
+        assert [reserved for _, reserved in await world.used(FOUR)][2:] == [841, 841]  # both estimates are rounded up
         await world.admit(1001, FOUR, max_out="-", model="other")
-        assert [reserved for _, reserved in await world.used(FOUR)][2:] == [840 + 356, 840 + 356]
+        assert [reserved for _, reserved in await world.used(FOUR)][2:] == [841 + 356, 841 + 356]
 
     run(scenario)
 
@@ -226,8 +226,9 @@ def test_what_can_not_be_read_is_refused_and_logged(run):
         ({"bytes": "many"}, '"bytes" is "many"'),
         ({"kind": "peek"}, '"kind" is "peek"; want admit or settle'),
         ({"kind": "settle", "rid": "7"}, '"rid" is "7"'),
-        ({"kind": "settle", "plan": "7"}, "nothing is reserved"),
-        ({"kind": "settle", "user": ""}, "nothing is reserved"),
+        ({"kind": "settle", "plan": "7"}, "has no account to charge"),
+        ({"kind": "settle", "user": ""}, "has no account to charge"),
+        ({"price": "1/2"}, '"price" is "1/2"'),
     ]
 
     async def scenario(world) -> None:
@@ -252,11 +253,17 @@ def test_a_request_without_exactly_one_descriptor_is_refused(run, wire):
     run(scenario)
 
 
-def test_a_settle_needs_no_plan_while_its_reservation_is_held(run):
+def test_a_settle_whose_plan_can_not_be_read_releases_what_was_reserved_and_is_reported(run):
     async def scenario(world) -> None:
-        await world.admit(1, TOKENS)
-        assert (await world.settle(1, TOKENS, plan="junk", total="42")).is_ok
-        assert await world.used(TOKENS) == [(42, 0)]
+        plan = f"{TOKENS};u:concurrency:5:-:user;v:requests:5:1m:user"
+        await world.admit(1, plan)
+        with capture_logs() as logs:
+            error = await refused(world.settle(1, plan, plan="junk", total="42"))
+        assert (error.code(), "has no account to charge" in error.details()) == (grpc.StatusCode.INVALID_ARGUMENT, True)
+        assert [log["event"] for log in logs] == ["rate limit request refused"]
+        assert await world.used(plan) == [(0, 0), (0, 0), (1, 0)]
+        assert world.metric("invalid_total") == 1
+        assert world.metric("tokens_total", outcome="measured") == 0
 
     run(scenario)
 
@@ -302,5 +309,237 @@ def test_200_clients_at_once_get_exactly_as_many_requests_as_the_limit_has(run):
 
         assert sum(await asyncio.gather(*map(client, range(200)))) == 1000
         assert await world.used(plan) == [(1000, 0), (0, 200_000)]
+
+    run(scenario)
+
+
+EVERY_METRIC = (
+    "1;a:requests:9:1d:user;b:total_tokens:9000:1d:user;c:input_tokens:9000:1d:user;d:output_tokens:9000:1d:user"
+    ";e:cost:9000:1d:user;f:concurrency:9:-:user"
+)
+PRICE = "1000000/2000000/500000"
+"""Micro-dollars: 1 for a token of input, 2 for one of output, half of one for a cached one."""
+
+
+def test_every_metric_is_reserved_and_settled_by_itself(run):
+    async def scenario(world) -> None:
+        await world.admit(1, EVERY_METRIC, price=PRICE)
+        assert await world.used(EVERY_METRIC) == [(1, 0), (0, 200), (0, 100), (0, 100), (0, 300), (0, 1)]
+        await world.settle(1, EVERY_METRIC, price=PRICE, input="30", output="7", total="38", cached="11")
+        assert await world.used(EVERY_METRIC) == [(1, 0), (38, 0), (30, 0), (7, 0), (19 + 14 + 6, 0), (0, 0)]  # 5.5 is rounded up
+
+    run(scenario)
+
+
+def test_a_late_settle_is_charged_of_every_metric_but_holds_nothing(run):
+    async def scenario(world) -> None:
+        await world.settle(1, EVERY_METRIC, price=PRICE, input="30", output="7")
+        assert await world.used(EVERY_METRIC) == [(1, 0), (37, 0), (30, 0), (7, 0), (44, 0), (0, 0)]
+
+    run(scenario)
+
+
+def test_a_model_without_a_price_spends_nothing_of_a_budget_that_is_used_up(run):
+    async def scenario(world) -> None:
+        plan = "1;e:cost:300:month:user"
+        await world.admit(1, plan, price=PRICE)
+        answer = await world.admit(2, plan, price=PRICE)
+        said = "Budget exceeded. You have spent the maximum amount allowed per month for your tier."
+        assert answer.error == {"message": said, "type": "quota_error", "code": 429}
+        assert (await world.admit(3, plan)).is_ok
+        await world.settle(3, plan, input="30", output="7")
+        assert await world.used(plan) == [(0, 300)]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("metric", "kind", "said"),
+    [
+        ("requests", "rate_limit_error", "number of requests per hour"),
+        ("total_tokens", "quota_error", "number of tokens allowed per hour"),
+        ("input_tokens", "quota_error", "number of input tokens allowed per hour"),
+        ("output_tokens", "quota_error", "number of output tokens allowed per hour"),
+        ("cost", "quota_error", "maximum amount allowed per hour"),
+    ],
+)
+def test_each_metric_refuses_by_its_name(run, metric, kind, said):
+    async def scenario(world) -> None:
+        plan = f"1;a:{metric}:1:1h:user"
+        assert (await world.admit(1, plan, price=PRICE)).is_ok
+        answer = await world.admit(2, plan, price=PRICE)
+        assert answer.error["type"] == kind
+        assert said in answer.error["message"]
+        assert answer.headers["retry-after"] == "3570"
+
+    run(scenario)
+
+
+OTHER = {"key": "k2", "user": "ben", "team": "red", "tier": "premium", "tenant": "acme", "model": "large"}
+
+
+@pytest.mark.parametrize(
+    ("per", "whose"),
+    [
+        ("key", {"key"}),
+        ("user", {"user"}),
+        ("team", {"team"}),
+        ("tier", {"tier"}),
+        ("model", {"model"}),
+        ("tenant", set()),
+        ("policy", set()),
+        ("user+model", {"user", "model"}),
+        ("key+team+tier", {"key", "team", "tier"}),
+    ],
+)
+def test_those_who_share_the_scope_share_the_counter(run, per, whose):
+    async def scenario(world) -> None:
+        plan = f"1;a:requests:1:1h:{per}"
+        ann = {"key": "k1", "team": "blue"}
+        assert (await world.admit(1, plan, **ann)).is_ok
+        others = {name: await world.admit(number, plan, **ann | {name: OTHER[name]}) for number, name in enumerate(OTHER, 2)}
+        assert {name for name, answer in others.items() if answer.is_ok} == whose | {"tenant"}
+
+    run(scenario)
+
+
+def test_past_a_soft_limit_requests_go_on_by_its_second_counter_and_the_model_is_told(run):
+    async def scenario(world) -> None:
+        plan = "1;tier/free/r:requests:2:1m:user:soft 50;z:total_tokens:9000:1m:user"
+        answers = [await world.admit(number, plan) for number in range(4)]
+        assert [answer.is_ok for answer in answers] == [True, True, True, False]
+        assert [answer.upstream for answer in answers[:3]] == [{}, {}, {"x-maas-throttled": "tier/free/r"}]
+        assert answers[2].headers["x-ratelimit-remaining"] == "0"
+        assert answers[3].headers["retry-after"] == "30"
+        assert world.metric("throttled_total") == 1
+        assert (await world.used(plan))[1] == (0, 600)
+
+    run(scenario)
+
+
+def test_past_a_shadow_limit_requests_go_on_and_it_is_counted(run):
+    async def scenario(world) -> None:
+        plan = "1;tier/free/r:requests:1:1m:user:shadow"
+        answers = [await world.admit(number, plan) for number in range(3)]
+        assert [(answer.is_ok, answer.upstream, answer.headers["x-ratelimit-remaining"]) for answer in answers] == [(True, {}, "0")] * 3
+        assert await world.used(plan) == [(3, 0)]
+        assert world.metric("shadow_exceeded_total", limit="tier/free/r") == 2
+        assert world.metric("admits_total", outcome="admitted") == 3
+
+    run(scenario)
+
+
+def test_a_shadow_limit_is_counted_also_when_another_refuses(run):
+    async def scenario(world) -> None:
+        plan = "1;a:requests:1:1m:user:shadow;b:requests:1:1h:user"
+        answers = [await world.admit(number, plan) for number in range(2)]
+        assert [answer.is_ok for answer in answers] == [True, False]
+        assert answers[1].headers["x-ratelimit-reset"] == "1800003600"
+        assert world.metric("shadow_exceeded_total", limit="a") == 1
+        assert await world.used(plan) == [(1, 0), (1, 0)]
+
+    run(scenario)
+
+
+STRICT = "1 strict;t:total_tokens:1000:1m:user"
+
+
+def test_a_strict_request_is_told_how_much_it_may_put_out(run):
+    async def scenario(world) -> None:
+        first = await world.admit(1, STRICT, max_out="-")
+        assert (first.is_ok, first.metadata) == (True, {"max_output": "600"})  # of 1000, less a token for each of 400 bytes
+        await world.settle(1, STRICT, input="90", output="10")
+        asked = await world.admit(2, STRICT, max_out="50")
+        assert asked.metadata == {"max_output": "50"}
+        assert await world.used(STRICT) == [(100, 450)]
+        last = await world.admit(3, STRICT, max_out="500")
+        assert last.metadata == {"max_output": "50"}  # what is left
+        assert await world.used(STRICT) == [(100, 900)]
+        assert not (await world.admit(4, STRICT, max_out="500")).is_ok
+
+    run(scenario)
+
+
+def test_a_strict_request_that_names_no_cap_gets_the_settings(run):
+    async def scenario(world) -> None:
+        assert (await world.admit(1, STRICT, max_out="-")).metadata == {"max_output": "70"}
+        assert await world.used(STRICT) == [(0, 470)]
+
+    run(scenario, strict_output_tokens=70)
+
+
+def test_other_requests_are_told_nothing_of_their_output(run):
+    async def scenario(world) -> None:
+        answer = await world.admit(1, EVERY_METRIC)
+        assert (answer.is_ok, answer.metadata, answer.upstream) == (True, {}, {})
+
+    run(scenario)
+
+
+def test_a_strict_request_that_can_never_fit_is_a_400_and_takes_nothing(run):
+    async def scenario(world) -> None:
+        answer = await world.admit(1, f"{STRICT};u:requests:9:1m:user", bytes="1000")
+        assert (answer.is_ok, answer.metadata) == (False, {"status": "400"})
+        said = "The request is too large: it needs at least 1001 tokens, and your limit is 1000 per minute."
+        assert answer.error == {"message": said, "type": "invalid_request_error", "code": 400}
+        assert answer.headers == {"content-type": "application/json"}
+        assert await world.used(f"{STRICT};u:requests:9:1m:user") == [(0, 0), (0, 0)]
+        assert world.metric("admits_total", outcome="too_large") == 1
+
+    run(scenario)
+
+
+def test_too_many_at_once_are_refused_without_a_time_and_pass_when_one_has_ended(run):
+    async def scenario(world) -> None:
+        plan = "1;c:concurrency:1:-:user"
+        await world.admit(1, plan)
+        answer = await world.admit(2, plan)
+        said = "Rate limit exceeded. You have reached the maximum number of concurrent requests for your tier."
+        assert answer.error == {"message": said, "type": "rate_limit_error", "code": 429}
+        assert not {"retry-after", "x-ratelimit-reset"} & set(answer.headers)
+        assert (answer.headers["x-ratelimit-limit"], answer.headers["x-ratelimit-remaining"]) == ("1", "0")
+        await world.settle(1, plan, total="5")
+        assert (await world.admit(2, plan)).is_ok
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("window", "retry_after"),
+    [("1m", "30"), ("1h", "3570"), ("sliding 1m", "60"), ("sliding-log 1m", "60"), ("gcra 1m", "30"), ("day", "57570")],
+)
+def test_the_request_passes_after_retry_after_and_not_a_second_before(run, window, retry_after):
+    async def scenario(world) -> None:
+        plan = f"1;r:requests:2:{window}:user"
+        for number in (1, 2):
+            assert (await world.admit(number, plan)).is_ok
+        answer = await world.admit(3, plan)
+        assert (answer.is_ok, answer.headers["retry-after"]) == (False, retry_after)
+        world.clock.advance(int(retry_after) - 1)
+        assert not (await world.admit(3, plan)).is_ok
+        world.clock.advance(1)
+        assert (await world.admit(3, plan)).is_ok
+
+    run(scenario)
+
+
+def test_of_several_limits_that_refuse_the_last_to_let_it_pass_is_waited_for(run):
+    async def scenario(world) -> None:
+        plan = "1;a:requests:1:1m:user;b:requests:1:1h:user;c:total_tokens:9000:1d:user"
+        await world.admit(1, plan)
+        answer = await world.admit(2, plan)
+        assert (answer.headers["retry-after"], answer.headers["x-ratelimit-reset"]) == ("3570", "1800003600")
+
+    run(scenario)
+
+
+def test_other_domains_and_nothing_to_count_go_on(run):
+    async def scenario(world) -> None:
+        for descriptors in ([], [{"kind": "admit"}], [{"kind": "admit", "rid": "junk", "plan": "junk"}] * 3):
+            answer = await world.send(*descriptors, domain="maas2")
+            assert (answer.is_ok, answer.codes) == (True, [1] * len(descriptors))
+        answer = await world.admit(1, "1")
+        assert (answer.is_ok, answer.headers) == (True, {})
+        assert (await world.settle(1, "1", total="7")).is_ok
 
     run(scenario)

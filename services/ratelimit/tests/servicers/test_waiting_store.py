@@ -17,7 +17,7 @@ from maas_common.server import Service, serve
 from maas_common.testing import WORKLOAD, FakeClock
 from maas_ratelimit.adapters.envoy_rls import METHOD, pack_header
 from maas_ratelimit.adapters.memory_store import MemoryBounds, MemoryStore
-from maas_ratelimit.core.counting import Account, Claim
+from maas_ratelimit.core.counting import Account, Admission, Claim, Settled, Settlement
 from maas_ratelimit.core.estimates import Estimates
 from maas_ratelimit.core.headers import HeaderWriter
 from maas_ratelimit.core.plans import Plan, Plans
@@ -285,6 +285,19 @@ def test_estimates_are_those_of_settles_that_came_before(run):
             await world.settle(number, plan="1", input="800", output="40", total="840")
         await world.admit(1000, max_out="-", user="ben")
         assert world.used("ben") == [(1, 0), (0, 841)]
+
+    run(scenario)
+
+
+def test_what_goes_on_uncounted_has_no_headers_and_its_settle_waits(run):
+    async def scenario(world) -> None:
+        uncounted = {Claim: Admission((), (), (), (), NOW, is_counted=False), Settlement: Settled.QUEUED}
+        world.store.run = lambda operations, **_: [uncounted[type(each)] for each in operations]
+        answer = rls_pb2.RateLimitResponse.FromString(await world.admit(1))
+        assert (answer.overall_code, len(answer.response_headers_to_add)) == (1, 0)
+        assert code(await world.settle(1, total="42")) == 1
+        assert (world.metric("admits", "uncounted"), world.metric("admits", "admitted")) == (1, 0)
+        assert world.metric("tokens", "measured") == 42
 
     run(scenario)
 
