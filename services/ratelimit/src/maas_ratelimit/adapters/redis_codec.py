@@ -32,7 +32,10 @@ def pack_int(number: int) -> bytes:
 
 def pack_text(text: str) -> bytes:
     """A string."""
-    data = text.encode()
+    return _blob(text.encode())
+
+
+def _blob(data: bytes) -> bytes:
     length = len(data)
     if length < _SMALL_TEXT:
         return b"%c%b" % (0xA0 | length, data)
@@ -45,6 +48,11 @@ _int = lru_cache(maxsize=65536)(pack_int)
 _text = lru_cache(maxsize=65536)(pack_text)
 
 
+@lru_cache(maxsize=65536)
+def _field(counter: str, subject: str) -> bytes:
+    return pack_text(f"{counter}:{subject}")
+
+
 class Look(NamedTuple):
     """Ask how an account's limits stand."""
 
@@ -52,19 +60,13 @@ class Look(NamedTuple):
 
 
 class _PackedPlan(NamedTuple):
-    plan: Plan
+    limits: tuple[tuple[str, bytes], ...]
+    """Each one's counter, and what of it a reservation keeps."""
     data: bytes
     fields: int
     since: float
     until: float
     """Calendar bounds are right from then, till then."""
-
-
-class Blob(NamedTuple):
-    """Packed operations, and how each outcome is read: from the numbers, at a place, to the outcome and the next place."""
-
-    data: bytes
-    operations: Sequence[Operation | Look]
 
 
 class Codec:
@@ -93,15 +95,21 @@ class Codec:
                     known = numbers[plan] = _int(len(plans))
                 number = known
             if type(operation) is Claim:
-                parts += (_CLAIM, pack_text(operation.rid), number, pack_text(operation.record))
-                for subject, take, least in zip(subjects, operation.takes, operation.leasts, strict=True):
-                    parts += (_text(subject), _int(take), _int(least))
+                limits = self._plans[plan].limits
+                fields = [_field(limit[0], subject) for limit, subject in zip(limits, subjects, strict=True)]
+                takes = [_int(take) for take in operation.takes]
+                held = [b"%b%b%b" % (field, limit[1], take) for field, limit, take in zip(fields, limits, takes, strict=True)]
+                length = (2 + 7 * len(held)).to_bytes(4)
+                reservation = b"\xdd%b%b%b%b" % (length, pack_text(operation.record), _int(len(held)), b"".join(held))
+                parts += (_CLAIM, pack_text(operation.rid), number, _blob(reservation))
+                for field, take, least in zip(fields, takes, operation.leasts, strict=True):
+                    parts += (field, take, _int(least))
                 count += 4 + 3 * len(subjects)
             elif type(operation) is Settlement:
-                count += 8 + _pack_settlement(parts, operation, number)
+                count += 8 + _pack_settlement(parts, operation, number, self._plans[account.plan] if account is not None else None)
             else:
                 parts += (_LOOK, b"\xa0", number)
-                parts += [_text(subject) for subject in subjects]
+                parts += [_field(limit[0], subject) for limit, subject in zip(self._plans[plan].limits, subjects, strict=True)]
                 count += 3 + len(subjects)
         return b"\xdd%b%b%b%b%b" % (count.to_bytes(4), _int(len(plans)), b"".join(plans), _int(len(operations)), b"".join(parts))
 
@@ -114,27 +122,28 @@ class Codec:
         return packed
 
 
-def _pack_settlement(parts: list[bytes], settlement: Settlement, number: bytes) -> int:
+def _pack_settlement(parts: list[bytes], settlement: Settlement, number: bytes, packed: _PackedPlan | None) -> int:
     rid, account, used, record, outcome, is_undone, may_charge = settlement
     flags = (b"\x01" if is_undone else b"\x00", b"\x01" if may_charge else b"\x00")
     parts += (_SETTLE, pack_text(rid), number, *flags, _text(outcome), pack_text(record))
-    if account is None:
+    if account is None or packed is None:
         parts.append(b"\x00")
         return 0
     subjects = account.subjects
     if len(used) == len(subjects):
         parts.append(b"\x01")
-        for subject, amount in zip(subjects, used, strict=True):
-            parts += (_text(subject), _int(amount))
+        for limit, subject, amount in zip(packed.limits, subjects, used, strict=True):
+            parts += (_field(limit[0], subject), _int(amount))
     else:
         parts.append(b"\x00")
-        for subject in subjects:
-            parts += (_text(subject), b"\x00")
+        for limit, subject in zip(packed.limits, subjects, strict=True):
+            parts += (_field(limit[0], subject), b"\x00")
     return 2 * len(subjects)
 
 
 def _pack_plan(plan: Plan, now: float) -> _PackedPlan:
     parts, fields = [pack_int(len(plan.limits))], 1
+    limits: list[tuple[str, bytes]] = []
     since, until = float("-inf"), float("inf")
     for limit in plan.limits:
         kind, start, end = _KINDS[limit.kind], 0, 0
@@ -147,8 +156,10 @@ def _pack_plan(plan: Plan, now: float) -> _PackedPlan:
         counters = [limit] if limit.second is None else [limit, limit.second]
         parts += map(pack_int, numbers)
         parts += map(_pack_counter, counters)
+        how = {"gcra": 4, "log": 2}.get(limit.kind, 0) + limit.is_firm
+        limits.append((limit.counter, b"".join(map(pack_int, (how, limit.window_s * 1000, limit.amount, kind, end)))))
         fields += len(numbers) + 3 * len(counters)
-    return _PackedPlan(plan, b"".join(parts), fields, since, until)
+    return _PackedPlan(tuple(limits), b"".join(parts), fields, since, until)
 
 
 def _pack_counter(limit: PlannedLimit) -> bytes:

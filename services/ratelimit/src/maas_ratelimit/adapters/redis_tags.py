@@ -23,9 +23,11 @@ class Tags:
 
     def add(self, tag: str, tenant: str) -> None:
         """Say that something will be there. redis.RedisError when it can't be said: then nothing may be."""
-        if tag not in self._known:
-            self._client().sadd(self._key, f"{tenant} {tag}")
-            with self._lock:
+        if tag in self._known:
+            return
+        with self._lock:
+            if tag not in self._known:
+                self._client().sadd(self._key, f"{tenant} {tag}")
                 self._known = self._known | {tag: tenant}
 
     def known(self) -> dict[str, str]:

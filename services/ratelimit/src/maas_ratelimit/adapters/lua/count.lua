@@ -3,20 +3,25 @@
 -- KEYS[1]  the tag          ARGV[1]  now (Unix ms), or "" to go by the server's clock
 -- ARGV[2]  reservation_ttl  ARGV[3]  settled_ttl (both ms)    ARGV[4]  tenant    ARGV[5]  plans and operations (msgpack, one flat array)
 --
--- {tag}:c:<counter>:<subject>:<end>  three numbers: used, reserved, highest percentage told; of GCRA level, since when (ms), rate
--- {tag}:l:<counter>:<subject>:0      a log's entries by time (ms): <rid>:<amount> while reserved, <rid>:<amount>:<ms> when used
--- {tag}:r                            by request id: a reservation (msgpack), "s<ms>" settled then, "x<ms>" expired then; t: the last time
--- {tag}:d                            reserved ids by deadline
--- {tag}:done, {tag}:late             "<ms>:<id>,<id>…" settled, expired; the sweep forgets them from there
--- {tag}:events                       usage events
+-- {tag}:w:<end>:<until>     a window's counters, hash by <counter>:<subject>: used, reserved, highest percentage told
+-- {tag}:h                   what is held now, as above; of a log or GCRA limit a key of its own: {tag}:c:<counter>:<subject>, which has
+--                           used and reserved, or level, since when (ms), and rate
+-- {tag}:l:<counter>:<subject>  a log's entries by time (ms): <rid>:<amount> while reserved, <rid>:<amount>:<ms> when used
+-- {tag}:r                   by request id: a reservation (msgpack), "s<ms>" settled then, "x<ms>" expired then; t: the last time,
+--                           n: how many reservations
+-- {tag}:q, {tag}:old        "<ms>:<id>,<id>…" in the order of admission: what may have to expire; the sweep moves what lasts to old
+-- {tag}:done, {tag}:late    likewise settled, expired; the sweep forgets them from there
+-- {tag}:ends                windows by when the sweep drops them, at once and aside, before their TTL would
+-- {tag}:events              usage events
 --
--- All is read first, few calls for all operations together; and written last.
+-- All is read first, in few calls for all operations together, and written last: calls are what costs.
 local call, struct_pack, struct_unpack = redis.call, struct.pack, struct.unpack
 local floor, ceil, fmod, format, sub, match = math.floor, math.ceil, math.fmod, string.format, string.sub, string.match
 local tag, tenant = KEYS[1], ARGV[4]
 local reservation_ttl, settled_ttl = tonumber(ARGV[2]), tonumber(ARGV[3])
-local ids, due = tag .. ':r', tag .. ':d'
-local SLACK, HELD_SLACK, MAX_LEVEL, PAGE = 60000, 7 * 86400000, 9007199254740992, 1000
+local ids = tag .. ':r'
+local SLACK, MAX_LEVEL, PAGE = 60000, 9007199254740992, 1000
+local PAD = 'x................................................................' -- so long that the hash is a table from the start
 local BUCKET, CALENDAR, SLIDING, LOG, GCRA, HELD = 0, 1, 2, 3, 4, 5
 local CLAIM, SETTLE = 0, 1
 local A = cmsgpack.unpack(ARGV[5])
@@ -36,8 +41,10 @@ local p = 1
 
 local function read_limit(kind, window, firm, shadow, start, fin)
   local limit = {
-    prefix = tag .. ':c:' .. A[p] .. ':', counter = A[p], amount = A[p + 1], capacity = A[p + 2],
+    label = A[p] .. ':', counter = A[p], amount = A[p + 1], capacity = A[p + 2],
     kind = kind, window = window, firm = firm, shadow = shadow, start = start, fin = fin,
+    is_plain = kind == BUCKET or kind == CALENDAR or kind == HELD,
+    how = (kind == GCRA and 4 or kind == LOG and 2 or 0) + (firm and 1 or 0),
   }
   p = p + 3
   return limit
@@ -62,12 +69,12 @@ for i = 1, A[1] do
 end
 
 -- Request ids, and the time --------------------------------------------------------------------------------------------------------------
-local operations, begins, rids = A[p], {}, { 't' }
+local operations, begins, rids = A[p], {}, { 't', 'n' }
 p = p + 1
 for i = 1, operations do
   begins[i] = p
   local code = A[p]
-  rids[i + 1] = A[p + 1]
+  rids[i + 2] = A[p + 1]
   if code == CLAIM then p = p + 4 + lengths[A[p + 2]] * 3
   elseif code == SETTLE then p = p + 8 + (A[p + 2] > 0 and lengths[A[p + 2]] * 2 or 0)
   else p = p + 3 + lengths[A[p + 2]] end
@@ -81,6 +88,35 @@ if not now then
 end
 if now < last then now = last end
 
+-- Where counters are: hashes of many, and keys of their own. A slot is a counter that was asked for ------------------------------------------
+local U, R, N, exists, written, count, fields, homes_of, is_got = {}, {}, {}, {}, {}, 0, {}, {}, false
+local homes, by_name = {}, {}
+
+local function home_of(name)
+  local home = by_name[name]
+  if not home then
+    home = { name = name, key = name ~= 'c' and tag .. ':' .. name or false, slots = {}, count = 0, mine = {} }
+    by_name[name], homes[#homes + 1] = home, home
+  end
+  return home
+end
+
+local olders, by_end = {}, {}
+
+local function window_home(kind, window, fin) -- as below; fin in ms
+  local of_kind = by_end[kind == SLIDING and window or 0]
+  if not of_kind then
+    of_kind = {}
+    by_end[kind == SLIDING and window or 0] = of_kind
+  end
+  local home = of_kind[fin]
+  if not home then
+    home = home_of(format('w:%.0f:%.0f', fin / 1000, (kind == SLIDING and fin + window or fin) / 1000))
+    of_kind[fin] = home
+  end
+  return home
+end
+
 for i = 1, #plans do
   for _, first in ipairs(plans[i]) do
     local limit = first
@@ -93,22 +129,22 @@ for i = 1, #plans do
         return struct_pack('<i8i8', now, 0)
       end
       limit.reset = limit.fin / 1000
-      limit.suffix = ':' .. limit.reset
-      if kind == SLIDING then
-        limit.older = ':' .. limit.start / 1000
-        limit.share = ceil(1000 * (limit.fin - now) / window)
-        limit.ttl = limit.fin + window - now + SLACK
-      elseif kind == LOG then limit.ttl = window + SLACK
-      elseif kind == HELD then limit.ttl = reservation_ttl + HELD_SLACK
-      else limit.ttl = limit.fin - now + SLACK end
+      if kind == HELD then limit.home = home_of('h')
+      elseif kind >= LOG then limit.home = home_of('c')
+      else
+        local kept, lasts = limit.fin, window < reservation_ttl and window or reservation_ttl
+        if kind == SLIDING then
+          kept = kept + window
+          limit.older = window_home(kind, window, limit.start)
+          limit.share = ceil(1000 * (limit.fin - now) / window)
+        end
+        limit.home = window_home(kind, window, limit.fin)
+        limit.home.drop = kept + lasts + SLACK
+      end
       limit = limit.second
     end
   end
 end
-
--- Counters: those of all operations are got at once, others when they are asked for -------------------------------------------------------
-local U, R, N, exists, written, count, keys, slots, is_got = {}, {}, {}, {}, {}, 0, {}, {}, false
-local pruned = {}
 
 local function put(slot, value)
   if value then
@@ -119,48 +155,70 @@ local function put(slot, value)
   end
 end
 
-local function at(key)
-  local slot = slots[key]
+local function at(home, field)
+  local slots = home.slots
+  local slot = slots[field]
   if not slot then
     slot = count + 1
-    count, keys[slot], slots[key] = slot, key, slot
-    if is_got then put(slot, call('GET', key)) end
+    count, slots[field], fields[slot], homes_of[slot] = slot, slot, field, home
+    if is_got then
+      put(slot, home.key and call('HGET', home.key, field) or not home.key and call('GET', tag .. ':c:' .. field))
+    else
+      local mine = home.count + 1
+      home.count, home.mine[mine] = mine, slot
+    end
   end
   return slot
 end
 
-local olders = {}
-
-local function find(limit, subject)
-  if type(subject) == 'number' then return subject end -- found before
-  local key = limit.prefix .. subject
-  local slot = at(key .. limit.suffix)
-  if limit.older then olders[slot] = at(key .. limit.older) end
+local function find(limit, field)
+  if type(field) == 'number' then return field end -- found before
+  local slot = at(limit.home, field)
+  if limit.older then olders[slot] = at(limit.older, field) end
   return slot
 end
 
 local function find_second(limit, slot)
-  return find(limit.second, sub(keys[slot], #limit.prefix + 1, -1 - #limit.suffix))
+  return find(limit.second, limit.second.label .. sub(fields[slot], #limit.label + 1))
+end
+
+-- A reservation is when it was made (ms, 13 digits), then an array: record, how many limits; of each: field, how it was taken, window,
+-- amount, kind, end of a calendar window, how much. In place of that end the slot is put here.
+local function read_reservation(state)
+  local held, since = cmsgpack.unpack(sub(state, 14)), sub(state, 1, 13)
+  held.since = since
+  for j = 3, #held, 7 do
+    local kind, window, fin = held[j + 4], held[j + 2], held[j + 5] * 1000
+    local home
+    if kind == HELD then home = home_of('h')
+    elseif kind >= LOG then home = home_of('c')
+    else
+      if kind ~= CALENDAR then fin = since - fmod(since, window) + window end
+      home = window_home(kind, window, fin)
+    end
+    held[j + 5] = at(home, held[j])
+  end
+  return held
 end
 
 local reservations, states = {}, {}
 for i = 1, operations do
-  local rid, state = rids[i + 1], known[i + 1]
+  local rid, state = rids[i + 2], known[i + 2]
   local q = begins[i]
-  if state and sub(state, 1, 1) ~= 's' and sub(state, 1, 1) ~= 'x' then
-    local held = reservations[rid] or cmsgpack.unpack(state)
-    reservations[rid], states[rid] = held, held
-    for j = 4, #held, 5 do at(held[j]) end
-  else
+  if state then
     states[rid] = state
+    if #state > 20 then
+      reservations[rid] = reservations[rid] or read_reservation(state)
+    end
   end
   if A[q] == CLAIM then
     local plan = plans[A[q + 2]]
     q = q + 4
     for place = 1, #plan do
       local limit = plan[place]
-      A[q] = find(limit, A[q]) -- from here on, instead of the subject
-      if limit.second then find_second(limit, A[q]) end
+      local slot = find(limit, A[q])
+      A[q] = slot -- from here on, instead of the subject
+      if limit.second then find_second(limit, slot) end
       q = q + 3
     end
   elseif A[q] == SETTLE then
@@ -177,16 +235,33 @@ for i = 1, operations do
     for place = q + 3, q + 2 + #plan do A[place] = find(plan[place - q - 2], A[place]) end
   end
 end
-for from = 1, count, PAGE do
-  local values = call('MGET', unpack(keys, from, from + PAGE - 1 < count and from + PAGE - 1 or count))
-  for j = 1, #values do put(from + j - 1, values[j]) end
+for _, home in ipairs(homes) do
+  local mine, length, key = home.mine, home.count, home.key
+  for from = 1, length, PAGE do
+    local names, j = {}, 0
+    for k = from, from + PAGE - 1 < length and from + PAGE - 1 or length do
+      j = j + 1
+      names[j] = key and fields[mine[k]] or tag .. ':c:' .. fields[mine[k]]
+    end
+    local values
+    if key then
+      names[j + 1] = '' -- the pad
+      values = call('HMGET', key, unpack(names))
+      home.is_there = values[j + 1]
+    else
+      values = call('MGET', unpack(names))
+    end
+    for k = 1, j do put(mine[from + k - 1], values[k]) end
+  end
 end
 is_got = true
 
 -- Kinds of windows -----------------------------------------------------------------------------------------------------------------------
 local function log_key(slot)
-  return tag .. ':l:' .. sub(keys[slot], #tag + 4)
+  return tag .. ':l:' .. fields[slot]
 end
+
+local pruned = {}
 
 local function prune(slot, window)
   if pruned[slot] then return end
@@ -284,8 +359,10 @@ end
 -- Events ---------------------------------------------------------------------------------------------------------------------------------
 local lines = {}
 
+local time = text(now)
+
 local function usage(rid, outcome, admitted, record)
-  lines[#lines + 1] = 'u\31' .. rid .. '\31' .. outcome .. '\31' .. admitted .. '\31' .. text(now) .. '\31' .. record
+  lines[#lines + 1] = 'u\31' .. rid .. '\31' .. outcome .. '\31' .. admitted .. '\31' .. time .. '\31' .. record
 end
 
 local function tell(limit, slot)
@@ -293,31 +370,31 @@ local function tell(limit, slot)
   for j = 1, #thresholds, 2 do
     if N[slot] < thresholds[j] and used >= thresholds[j + 1] then
       N[slot] = thresholds[j]
-      local subject, fin = match(sub(keys[slot], #limit.prefix + 1), '^(.*):(%d+)$')
-      subject = string.gsub(subject, '\31', '+')
+      local subject = string.gsub(sub(fields[slot], #limit.label + 1), '\31', '+')
+      local fin = match(homes_of[slot].name, '^w:(%d+)')
       lines[#lines + 1] = table.concat(
-        { 'b', tenant, limit.counter, subject, thresholds[j], text(used), text(limit.amount), fin, text(now) }, '\31')
+        { 'b', tenant, limit.counter, subject, thresholds[j], text(used), text(limit.amount), fin, time }, '\31')
     end
   end
 end
 
--- Taking and giving back. A reservation: when, record, then of each limit counter, how it was taken, how much, window, amount -------------
-local PLAIN, FIRM = 0, 1
+-- Taking and giving back ----------------------------------------------------------------------------------------------------------------
+local FIRM = 1
 
-local function take(limit, slot, granted, rid)
+local function take(limit, slot, granted, rid) -- of other kinds than buckets and what is held
   local kind = limit.kind
   if kind == GCRA then
     fill(slot, level_of(slot, limit.amount) + granted * limit.window, limit.amount, limit.window)
   elseif granted > 0 then
     if limit.firm then U[slot] = U[slot] + granted else R[slot] = R[slot] + granted end
-    written[slot] = limit.ttl
+    written[slot] = 0
     if kind == LOG then
+      written[slot] = limit.window + SLACK
       local member = rid .. ':' .. text(granted)
-      call('ZADD', log_key(slot), now, limit.firm and member .. ':' .. text(now) or member)
+      call('ZADD', log_key(slot), time, limit.firm and member .. ':' .. time or member)
     end
   end
   exists[slot] = true
-  if limit.thresholds and limit.firm then tell(limit, slot) end
 end
 
 local function give_back(rid, admitted, slot, how, taken, used, window, amount)
@@ -327,11 +404,11 @@ local function give_back(rid, admitted, slot, how, taken, used, window, amount)
   elseif how >= 2 then -- log
     prune(slot, window)
     local is_firm, log, member = how == 3, log_key(slot), rid .. ':' .. text(taken)
-    if is_firm then member = member .. ':' .. text(admitted) end
+    if is_firm then member = member .. ':' .. admitted end
     if is_firm and used == taken or call('ZREM', log, member) == 0 then return end
     if is_firm then U[slot] = U[slot] - taken else R[slot] = R[slot] - taken end
     if used > 0 then
-      call('ZADD', log, admitted, rid .. ':' .. text(used) .. ':' .. text(admitted))
+      call('ZADD', log, admitted, rid .. ':' .. text(used) .. ':' .. admitted)
       U[slot] = U[slot] + used
     end
     written[slot] = window + SLACK
@@ -344,11 +421,22 @@ local function give_back(rid, admitted, slot, how, taken, used, window, amount)
       R[slot] = R[slot] - taken
       U[slot] = U[slot] + used
     end
-    written[slot] = written[slot] or -1
+    written[slot] = 0
   end
 end
 
 local changed, changes = {}, {}
+
+local function held_by(rid) -- the reservation, if it has one
+  local state = states[rid]
+  if not state or #state <= 20 then return nil end
+  local held = reservations[rid]
+  if not held then
+    held = read_reservation(state)
+    reservations[rid] = held
+  end
+  return held
+end
 
 local function become(rid, state)
   if not changed[rid] then
@@ -356,69 +444,115 @@ local function become(rid, state)
     changes[#changes + 1] = rid
   end
   states[rid] = state
+  reservations[rid] = nil
 end
 
-local function ended(rid) -- "s", "x" or nothing
+local function ended(rid) -- "s", "x" or nothing; of one that holds nothing
   local state = states[rid]
-  if type(state) ~= 'string' then return nil end
+  if not state then return nil end
   local how = sub(state, 1, 1)
   return now < tonumber(sub(state, 2)) + (how == 's' and settled_ttl or reservation_ttl) and how or nil
 end
 
 -- Reservations past their deadlines ------------------------------------------------------------------------------------------------------
-local settled, expired = {}, {}
-local more = 0
-local overdue = call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, PAGE)
-if #overdue > 0 then
-  more = #overdue == PAGE and 1 or 0
-  local values = call('HMGET', ids, unpack(overdue))
-  for i = 1, #overdue do
-    local rid, value = overdue[i], values[i]
-    if value then
-      local held = reservations[rid] or cmsgpack.unpack(value)
-      for j = 4, #held, 5 do
-        local how = held[j + 1]
-        if fmod(how, 2) == 0 then give_back(rid, held[1], at(held[j]), how, held[j + 2], 0, held[j + 3], held[j + 4]) end
-      end
-      if held[2] ~= '' then usage(rid, 'expired', text(held[1]), held[2]) end
-    end
-    become(rid, 'x' .. text(now))
-    expired[#expired + 1] = rid
+local settled, expired, admitted = {}, {}, {}
+local outstanding, more = tonumber(known[2] or '0'), 0
+
+local function expire(rid, held)
+  for j = 3, #held, 7 do
+    local how = held[j + 1]
+    if fmod(how, 2) == 0 then give_back(rid, held.since, held[j + 5], how, held[j + 6], 0, held[j + 2], held[j + 3]) end
   end
+  if held[1] ~= '' then usage(rid, 'expired', held.since, held[1]) end
+  become(rid, 'x' .. time)
+  outstanding = outstanding - 1
+  expired[#expired + 1] = rid
 end
+
+local function expire_from(list)
+  for page = 1, 64 do
+    local head = call('LINDEX', list, 0)
+    if not head then return end
+    local since, joined = match(head, '^(%d+):(.*)$')
+    if since + reservation_ttl > now then return end
+    call('LPOP', list)
+    local overdue = {}
+    for rid in string.gmatch(joined, '[^,]+') do overdue[#overdue + 1] = rid end
+    local values = call('HMGET', ids, unpack(overdue))
+    for i = 1, #overdue do
+      local rid, value = overdue[i], values[i]
+      if value and #value > 20 then
+        states[rid] = value
+        local held = held_by(rid)
+        if held.since + reservation_ttl <= now then expire(rid, held) end
+      end
+    end
+  end
+  more = 1
+end
+
+expire_from(tag .. ':old')
+expire_from(tag .. ':q')
 
 -- Operations -----------------------------------------------------------------------------------------------------------------------------
 local out = { now, 1, #expired, more }
 local o = 4
 
-local function admit(q)
-  local rid, plan, record = A[q + 1], plans[A[q + 2]], A[q + 3]
-  local length, base = #plan, o + 2
-  q = q + 4
-  local held = states[rid]
-  if type(held) == 'table' then
-    out[o + 1], out[o + 2] = 2, 0
-    for place = 1, length do
-      local limit = plan[place]
-      local slot = find(limit, A[q])
-      out[base + 1], out[base + 2], out[base + 3], out[base + 4] = rest_of(limit, slot), reset_of(limit, slot), held[1 + place * 5] or 0, 0
-      q, base = q + 3, base + 4
+local function repeat_of(q, plan, held)
+  local base = o + 2
+  out[o + 1], out[o + 2] = 2, 0
+  for place = 1, #plan do
+    local limit, slot = plan[place], A[q]
+    out[base + 1], out[base + 2], out[base + 3], out[base + 4] = rest_of(limit, slot), reset_of(limit, slot), held[2 + place * 7] or 0, 0
+    q, base = q + 3, base + 4
+  end
+  o = base
+end
+
+local function refuse(q, plan)
+  local base, retry = o + 2, 0
+  for place = 1, #plan do
+    local limit, slot = plan[place], A[q]
+    if out[base + 4] == 1 then
+      if limit.kind == HELD then
+        retry = -1
+      elseif retry >= 0 then
+        local least = A[q + 2]
+        local moment, second = retry_of(limit, slot, least), limit.second
+        if second then
+          local earlier = retry_of(second, find_second(limit, slot), least < second.capacity and least or second.capacity)
+          if earlier < moment then moment = earlier end
+        end
+        if moment > retry then retry = moment end
+      end
+    elseif out[base + 4] == 2 then
+      out[base + 4] = 0
     end
-    o = base
-    return
+    out[base + 2], out[base + 3] = reset_of(limit, slot), 0
+    q, base = q + 3, base + 4
   end
-  if ended(rid) then
-    o = o + 1
-    out[o] = 3
-    return
+  out[o + 1], out[o + 2] = 1, retry > 0 and retry or 0
+  o = base
+end
+
+local function admit(q)
+  local rid, plan = A[q + 1], plans[A[q + 2]]
+  if states[rid] then
+    local held = held_by(rid)
+    if held then return repeat_of(q + 4, plan, held) end
+    if ended(rid) then
+      o = o + 1
+      out[o] = 3
+      return
+    end
   end
-  local retry, is_refused = 0, false
-  local chosen = {}
+  local length, base, is_refused, seconds = #plan, o + 2, false, nil
+  local first = q + 4
   for place = 1, length do
-    local limit, wanted, least = plan[place], A[q + 1], A[q + 2]
-    local slot = find(limit, A[q])
-    local rest, granted, mark, from = rest_of(limit, slot), wanted, 0, limit
+    local limit, slot, wanted = plan[place], A[q + 4], A[q + 5]
+    local rest, granted, mark = limit.is_plain and limit.amount - U[slot] - R[slot] or rest_of(limit, slot), wanted, 0
     if rest < wanted then
+      local least = A[q + 6]
       if rest >= least then
         granted = rest
       elseif limit.shadow then
@@ -431,72 +565,64 @@ local function admit(q)
           local rest2, least2 = rest_of(second, slot2), least < most and least or most
           if rest2 >= least2 then
             granted = wanted < rest2 and wanted or rest2
-            mark, from, chosen[place] = 2, second, slot2
+            mark, seconds = 2, seconds or {}
+            seconds[place] = slot2
           end
         end
         if mark == 1 then is_refused = true end
       end
     end
-    chosen[place] = chosen[place] or slot
-    out[base + 1], out[base + 2], out[base + 3], out[base + 4] = rest, 0, granted, mark
+    out[base + 1], out[base + 2], out[base + 3], out[base + 4] = rest, limit.reset, granted, mark
     q, base = q + 3, base + 4
   end
+  if is_refused then return refuse(first, plan) end
+  local state, patched = A[first - 1], nil
   base = o + 2
-  q = q - length * 3
-  if is_refused then
-    for place = 1, length do
-      local limit, slot = plan[place], find(plan[place], A[q])
-      if out[base + 4] == 1 then
-        if limit.kind == HELD then
-          retry = -1
-        elseif retry >= 0 then
-          local least = A[q + 2]
-          local moment, second = retry_of(limit, slot, least), limit.second
-          if second then
-            local earlier = retry_of(second, find_second(limit, slot), least < second.capacity and least or second.capacity)
-            if earlier < moment then moment = earlier end
-          end
-          if moment > retry then retry = moment end
-        end
-      elseif out[base + 4] == 2 then
-        out[base + 4] = 0
-      end
-      out[base + 2], out[base + 3] = reset_of(limit, slot), 0
-      q, base = q + 3, base + 4
-    end
-    out[o + 1], out[o + 2] = 1, retry > 0 and retry or 0
-    o = base
-    return
-  end
-  held = { now, record, length }
-  local h = 3
   for place = 1, length do
-    local limit, slot, granted, mark = plan[place], chosen[place], out[base + 3], out[base + 4]
-    local from = mark == 2 and limit.second or limit
-    take(from, slot, granted, rid)
-    local kind = limit.kind
-    held[h + 1], held[h + 2], held[h + 3] = keys[slot], (kind == GCRA and 4 or kind == LOG and 2 or PLAIN) + (limit.firm and FIRM or 0), granted
-    held[h + 4], held[h + 5] = kind >= LOG and limit.window or 0, kind == GCRA and from.amount or 0
-    h = h + 5
-    if mark ~= 2 then out[base + 1] = out[base + 1] - granted end
-    out[base + 2] = kind == LOG and mark ~= 2 and ceil((now + limit.window) / 1000) or reset_of(limit, mark == 2 and find(limit, A[q]) or slot)
-    q, base = q + 3, base + 4
+    local limit, slot, granted, mark = plan[place], A[first], out[base + 3], out[base + 4]
+    local from, taken_from = limit, slot
+    if mark == 2 then
+      from, taken_from = limit.second, seconds[place]
+    else
+      out[base + 1] = out[base + 1] - granted
+    end
+    if mark == 2 or granted ~= A[first + 1] then
+      patched = patched or cmsgpack.unpack(state)
+      local j = place * 7 - 4
+      patched[j], patched[j + 3], patched[j + 6] = fields[taken_from], from.amount, granted
+    end
+    if from.is_plain then
+      if from.firm then
+        U[taken_from] = U[taken_from] + granted
+        if from.thresholds then tell(from, taken_from) end
+      else
+        R[taken_from] = R[taken_from] + granted
+      end
+      written[taken_from], exists[taken_from] = 0, true
+    else
+      take(from, taken_from, granted, rid)
+      out[base + 2] = limit.kind == LOG and mark ~= 2 and ceil((now + limit.window) / 1000) or reset_of(limit, slot)
+    end
+    first, base = first + 3, base + 4
   end
   out[o + 1], out[o + 2] = 0, 0
   o = base
-  become(rid, held)
+  become(rid, time .. (patched and cmsgpack.pack(patched) or state))
+  outstanding = outstanding + 1
+  admitted[#admitted + 1] = rid
 end
 
 local function charge(limit, slot, used, rid)
   if limit.kind == GCRA then
     fill(slot, level_of(slot, limit.amount) + used * limit.window, limit.amount, limit.window)
   else
+    written[slot] = 0
     if limit.kind == LOG then
       prune(slot, limit.window)
-      call('ZADD', log_key(slot), now, rid .. ':' .. text(used) .. ':' .. text(now))
+      call('ZADD', log_key(slot), time, rid .. ':' .. text(used) .. ':' .. time)
+      written[slot] = limit.window + SLACK
     end
     U[slot] = U[slot] + used
-    written[slot] = limit.ttl
   end
   exists[slot] = true
   if limit.thresholds then tell(limit, slot) end
@@ -508,28 +634,29 @@ local function settle(q)
   local plan = plans[number]
   q = q + 8
   o = o + 1
-  local held = states[rid]
-  if type(held) == 'table' then
-    local length = held[3]
+  local held = held_by(rid)
+  if held then
+    local length = held[2]
     local is_charged = is_given and not undone and plan and #plan == length
     for place = 1, length do
-      local j = place * 5 - 1
-      local how, taken = held[j + 1], held[j + 2]
+      local j = place * 7 - 4
+      local how, taken = held[j + 1], held[j + 6]
       local used = 0
       if is_charged then used = A[q + place * 2 - 1] elseif not undone and fmod(how, 2) == 1 then used = taken end
-      local slot = at(held[j])
-      give_back(rid, held[1], slot, how, taken, used, held[j + 3], held[j + 4])
+      local slot = held[j + 5]
+      give_back(rid, held.since, slot, how, taken, used, held[j + 2], held[j + 3])
       if is_charged and exists[slot] then
         local limit = plan[place]
-        if limit.thresholds and sub(held[j], 1, #limit.prefix) == limit.prefix then tell(limit, slot) end
+        if limit.thresholds and sub(held[j], 1, #limit.label) == limit.label then tell(limit, slot) end
       end
     end
+    outstanding = outstanding - 1
     if undone then
       become(rid, false)
     else
-      become(rid, 's' .. text(now))
+      become(rid, 's' .. time)
       settled[#settled + 1] = rid
-      if record ~= '' then usage(rid, outcome, text(held[1]), record) end
+      if record ~= '' then usage(rid, outcome, held.since, record) end
     end
     out[o] = 0
     return
@@ -544,7 +671,7 @@ local function settle(q)
       local limit, used = plan[place], A[q + place * 2 - 1]
       if used > 0 and not (limit.firm and before == 'x') then charge(limit, find(limit, A[q + place * 2 - 2]), used, rid) end
     end
-    become(rid, 's' .. text(now))
+    become(rid, 's' .. time)
     settled[#settled + 1] = rid
     if record ~= '' then usage(rid, outcome, '0', record) end
     out[o] = 1
@@ -570,40 +697,60 @@ for i = 1, operations do
 end
 
 -- Writing --------------------------------------------------------------------------------------------------------------------------------
+
+local function queue(list, those)
+  if #those > 0 then call('RPUSH', tag .. list, time .. ':' .. table.concat(those, ',')) end
+end
+
+for slot = 1, count do
+  local home, ttl = homes_of[slot], written[slot]
+  if not ttl then
+  elseif home.key then
+    local pairs_of = home.pairs
+    if not pairs_of then
+      pairs_of = {}
+      home.pairs = pairs_of
+    end
+    if home.drop or U[slot] ~= 0 or R[slot] ~= 0 then
+      local n = #pairs_of
+      pairs_of[n + 1], pairs_of[n + 2] = fields[slot], struct_pack('<i8i8i8', U[slot], R[slot], N[slot])
+    elseif exists[slot] then
+      call('HDEL', home.key, fields[slot])
+    end
+  else
+    call('SET', tag .. ':c:' .. fields[slot], struct_pack('<i8i8i8', U[slot], R[slot], N[slot]), 'PX', ttl)
+    if pruned[slot] then call('PEXPIRE', log_key(slot), ttl) end
+  end
+end
+for _, home in ipairs(homes) do
+  local given = home.pairs
+  if given and #given > 0 then
+    local is_new = home.drop and not home.is_there and not call('HGET', home.key, '')
+    if is_new then given[#given + 1], given[#given + 2] = '', PAD end
+    for from = 1, #given, PAGE do call('HSET', home.key, unpack(given, from, from + PAGE - 1 < #given and from + PAGE - 1 or #given)) end
+    if is_new then
+      call('PEXPIRE', home.key, home.drop - now + SLACK)
+      call('ZADD', tag .. ':ends', text(home.drop), home.name)
+    end
+  end
+end
 if #changes > 0 then
-  local set, sets, gone, deadlines, ends = { 't', text(now) }, 2, {}, {}, {}
+  local set, sets, gone = { 't', time, 'n', text(outstanding) }, 4, {}
   for i = 1, #changes do
     local rid = changes[i]
     local state = states[rid]
-    if type(state) == 'table' then
-      set[sets + 1], set[sets + 2] = rid, cmsgpack.pack(state)
+    if state then
+      set[sets + 1], set[sets + 2] = rid, state
       sets = sets + 2
-      deadlines[#deadlines + 1], deadlines[#deadlines + 2] = now + reservation_ttl, rid
     else
-      ends[#ends + 1] = rid
-      if state then
-        set[sets + 1], set[sets + 2] = rid, state
-        sets = sets + 2
-      else
-        gone[#gone + 1] = rid
-      end
+      gone[#gone + 1] = rid
     end
   end
   call('HSET', ids, unpack(set))
-  if #deadlines > 0 then call('ZADD', due, unpack(deadlines)) end
-  if #ends > 0 then call('ZREM', due, unpack(ends)) end
   if #gone > 0 then call('HDEL', ids, unpack(gone)) end
-  if #settled > 0 then call('RPUSH', tag .. ':done', text(now) .. ':' .. table.concat(settled, ',')) end
-  if #expired > 0 then call('RPUSH', tag .. ':late', text(now) .. ':' .. table.concat(expired, ',')) end
-end
-for slot, ttl in pairs(written) do
-  local value = struct_pack('<i8i8i8', U[slot], R[slot], N[slot])
-  if ttl < 0 then call('SET', keys[slot], value, 'KEEPTTL')
-  else
-    call('SET', keys[slot], value, 'PX', ttl)
-    local log = pruned[slot] and log_key(slot)
-    if log then call('PEXPIRE', log, ttl) end
-  end
+  queue(':q', admitted)
+  queue(':done', settled)
+  queue(':late', expired)
 end
 for i = 1, #lines do call('XADD', tag .. ':events', '*', 'line', lines[i]) end
 if o <= PAGE then return struct_pack('<' .. string.rep('i8', o), unpack(out, 1, o)) end
