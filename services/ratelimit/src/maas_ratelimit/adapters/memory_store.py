@@ -304,7 +304,7 @@ class MemoryStore:
         held = self.reservations.take(rid)
         if held is not None:
             changes = self.changes
-            if len(used) != len(held.limits):
+            if is_undone or len(used) != len(held.limits):
                 used = ()
             for place, (limit, holding, taken) in enumerate(zip(held.limits, held.holdings, held.granted, strict=True)):
                 spent = used[place] if used else 0
