@@ -41,6 +41,8 @@ class Counting:
     """Every line that its outbox ever held."""
     sweep: Callable[[], None]
     """Has it let go at once of everything past its time."""
+    tidy: Callable[[], object] = lambda: None
+    """Does in its own way what is done now and then in the background."""
 
     def events(self) -> list[Usage | BudgetPassed]:
         """What its outbox was told, oldest first."""
@@ -55,7 +57,7 @@ def counting_in_memory(clock: FakeClock) -> Counting:
         while store.tidy(clock.now()):
             pass
 
-    return Counting(store, store, clock, lambda: list(changes.events), sweep)
+    return Counting(store, store, clock, lambda: list(changes.events), sweep, lambda: store.tidy(clock.now()))
 
 
 def counting_plainly(clock: FakeClock, model: PlainModel | None = None) -> Counting:
@@ -132,7 +134,7 @@ def _over_the_network(store: Any, clock: FakeClock, clients: Sequence[Any]) -> C
             nobody = Account(_NO_LIMITS, tenant, ())
             store.run([Claim("f" * 32, nobody, (), (), ""), Settlement("f" * 32, nobody, (), "", is_undone=True)], now=clock.now())
 
-    return Counting(store, RedisAdmin(store, clock.now), clock, lines, sweep)
+    return Counting(store, RedisAdmin(store, clock.now), clock, lines, sweep, store.sweep)
 
 
 @cache

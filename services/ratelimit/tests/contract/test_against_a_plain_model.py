@@ -124,6 +124,10 @@ class Calls(RuleBasedStateMachine):
     def time_passes(self, step_ms: int) -> None:
         self.go_to(self.now_ms + step_ms)
 
+    @rule()
+    def it_is_tidied_up(self) -> None:
+        self.counting.tidy()
+
     @rule(back_ms=st.integers(1, 400_000))
     def the_clock_is_set_back(self, back_ms: int) -> None:
         self.go_to(self.now_ms - back_ms)

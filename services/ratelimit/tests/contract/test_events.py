@@ -80,6 +80,13 @@ def test_an_expired_reservation_is_one_event_with_what_its_claim_said(ann, count
     assert counting.events() == [usage(1, "expired", NOW_MS, NOW_MS + RESERVATION_TTL_S * 1000, 100)]
 
 
+def test_an_expired_reservation_without_a_record_is_no_event(ann, counting, clock):
+    ann(BOTH).admit(1, record="")
+    clock.advance(RESERVATION_TTL_S)
+    counting.sweep()
+    assert counting.events() == []
+
+
 def test_every_admission_ends_in_exactly_one_usage_event(ann, counting, clock):
     caller = ann("1;r:requests:9:1d:user;t:total_tokens:10000:1d:user;c:concurrency:9:-:user")
     for number in range(6):

@@ -105,6 +105,14 @@ def test_a_soft_limit_of_concurrency_lends_more_at_once(ann):
     assert caller.admit(7).throttled == (0,)
 
 
+@pytest.mark.parametrize("over", ["soft 50", "shadow"])
+def test_a_late_settle_is_charged_to_the_amount_itself(ann, over):
+    caller = ann(f"1;t:total_tokens:1000:1h:user:{over}")
+    caller.settle(1, tokens=900)
+    caller.settle(2, tokens=900)
+    assert caller.states()[0][:3] == (1800, 0, -800)
+
+
 @pytest.mark.parametrize("window", WINDOWS)
 def test_a_shadow_limit_counts_and_reports_and_never_refuses(ann, window):
     caller = ann(f"1;r:requests:3:{window}:user:shadow;q:requests:9:1h:user")

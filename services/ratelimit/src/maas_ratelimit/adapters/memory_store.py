@@ -325,7 +325,7 @@ class MemoryStore:
                 changes.opened.pop(rid, None)
                 changes.ended.append((rid, until, False))
                 if record:
-                    changes.events.append(usage_line(rid, outcome, held.admitted_ms, now_ms, record))
+                    changes.tell(usage_line(rid, outcome, held.admitted_ms, now_ms, record))
             return Settled.REPLACED
         if self.settled.has(rid):
             return Settled.REPEATED
@@ -336,7 +336,7 @@ class MemoryStore:
         if self.changes is not None:
             self.changes.ended.append((rid, until, False))
             if record:
-                self.changes.events.append(usage_line(rid, outcome, 0, now_ms, record))
+                self.changes.tell(usage_line(rid, outcome, 0, now_ms, record))
         return Settled.LATE
 
     def _charge(self, account: Account, used: tuple[int, ...], *, counts_firm: bool, now: float, now_ms: int) -> None:
@@ -361,7 +361,7 @@ class MemoryStore:
                 if self.changes is not None:
                     family = counter.family
                     passed = BudgetPassed(family.tenant, family.name, counter.subject, percent, used, limit.amount, counter.end, now_ms)
-                    self.changes.events.append(budget_line(passed))
+                    self.changes.tell(budget_line(passed))
 
     def _touch(self, counter: AnyCounter) -> None:
         if self.changes is not None and counter.family.is_long:
@@ -422,7 +422,7 @@ class MemoryStore:
         if self.changes is not None:
             self.changes.opened.pop(rid, None)
             self.changes.ended.append((rid, until, True))
-            self.changes.events.append(usage_line(rid, "expired", held.admitted_ms, now_ms, held.record))
+            self.changes.tell(usage_line(rid, "expired", held.admitted_ms, now_ms, held.record))
 
     def _make_room(self, fresh: list[AnyCounter], now: float) -> None:
         """Keep these counters, and have room for one reservation; UnavailableError when there is none."""
