@@ -59,7 +59,7 @@ def connect(options: RedisOptions) -> Nodes:
     if options.cluster:
         kwargs.pop("path", None)
         kwargs.pop("db", None)
-        return _Cluster(lambda: RedisCluster(dynamic_startup_nodes=True, cluster_error_retry_attempts=0, **kwargs))
+        return _Cluster(lambda: RedisCluster(**kwargs))
     unix = {"unix_socket_path": kwargs.pop("path")} if "path" in kwargs else {}
     return _One(redis.Redis(**kwargs, **unix))
 

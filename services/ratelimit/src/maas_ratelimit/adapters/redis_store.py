@@ -10,6 +10,7 @@ from maas_common.errors import UnavailableError
 from maas_ratelimit.adapters.redis_calls import Calls, Tag
 from maas_ratelimit.adapters.redis_connect import connect
 from maas_ratelimit.adapters.redis_options import RedisOptions
+from maas_ratelimit.adapters.redis_subjects import Subjects
 from maas_ratelimit.adapters.redis_tags import Tags
 from maas_ratelimit.core.counting import Account, CounterState, Operation, Outcome, Settled
 
@@ -34,6 +35,7 @@ class RedisStore:
         self.tags = Tags(self.nodes, options.prefix)
         self._calls = Calls(options, self.nodes, self.tags, clock)
         self._by_tenant: dict[str, Tag] = {}
+        self._subjects = Subjects(options.prefix) if options.hash_tag == "subject" else None
 
     @property
     def expired(self) -> int:
@@ -49,7 +51,12 @@ class RedisStore:
 
     def read(self, account: Account, *, now: float) -> tuple[CounterState, ...]:
         """See CounterStore."""
-        return self._calls.look(self._tag(account.tenant), account, now)
+        if self._subjects is None:
+            return self._calls.look(self._tag(account.tenant), account, now)
+        states: dict[int, CounterState] = {}
+        for part in self._subjects.parts(account):
+            states |= zip(part.places, self._calls.look(part.tag, part.account, now), strict=True)
+        return tuple([states[place] for place in range(len(account.subjects))])
 
     def sweep(self) -> None:
         """Let go of what is past its time. To be called about every second, by any number of processes. UnavailableError."""
@@ -70,6 +77,8 @@ class RedisStore:
         self.nodes.close()
 
     def _run(self, operations: Sequence[Operation], now: float) -> list[Outcome]:
+        if self._subjects is not None:
+            return self._subjects.run(operations, self._all_tags(), lambda groups: self._calls.count(groups, now))
         groups: dict[Tag, list[Operation]] = {}
         places: dict[Tag, list[int]] = {}
         for number, operation in enumerate(operations):

@@ -207,7 +207,7 @@ for i = 1, operations do
   local q = begins[i]
   if state then
     states[rid] = state
-    if #state > 20 then
+    if #state > 14 then
       reservations[rid] = reservations[rid] or read_reservation(state)
     end
   end
@@ -429,7 +429,7 @@ local changed, changes = {}, {}
 
 local function held_by(rid) -- the reservation, if it has one
   local state = states[rid]
-  if not state or #state <= 20 then return nil end
+  if not state or #state <= 14 then return nil end
   local held = reservations[rid]
   if not held then
     held = read_reservation(state)
@@ -481,7 +481,7 @@ local function expire_from(list)
     local values = call('HMGET', ids, unpack(overdue))
     for i = 1, #overdue do
       local rid, value = overdue[i], values[i]
-      if value and #value > 20 then
+      if value and #value > 14 then
         states[rid] = value
         local held = held_by(rid)
         if held.since + reservation_ttl <= now then expire(rid, held) end

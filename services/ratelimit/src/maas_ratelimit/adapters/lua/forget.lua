@@ -40,7 +40,7 @@ of_age(tag .. ':late', tonumber(ARGV[2]), forget('x'))
 of_age(tag .. ':q', math.min(FRESH, ARGV[2] / 2), function(since, rids, states) -- most have been settled: only the others are kept
   local left = {}
   for i = 1, #rids do
-    if states[i] and #states[i] > 20 then left[#left + 1] = rids[i] end
+    if states[i] and #states[i] > 14 then left[#left + 1] = rids[i] end
   end
   if #left > 0 then call('RPUSH', tag .. ':old', since .. ':' .. table.concat(left, ',')) end
 end)
