@@ -16,7 +16,7 @@ from maas_ratelimit.adapters.guarded_substitute import Substitute
 from maas_ratelimit.adapters.journal import Journal
 from maas_ratelimit.adapters.journal_writer import JournalWriter
 from maas_ratelimit.adapters.memory_changes import Changes
-from maas_ratelimit.adapters.memory_recovery import collect, restore
+from maas_ratelimit.adapters.memory_recovery import Recorder, restore
 from maas_ratelimit.adapters.memory_store import MemoryBounds, MemoryStore
 from maas_ratelimit.adapters.memory_tidying import keep_tidy
 from maas_ratelimit.adapters.redis_admin import RedisAdmin
@@ -50,18 +50,19 @@ class Counting:
 
 def in_memory(settings: RatelimitSettings, clock: Clock, registry: CollectorRegistry) -> Counting:
     """One process, which goes on after a restart where it stopped."""
-    store = MemoryStore(_bounds(settings), Changes())
+    store = MemoryStore(_bounds(settings), Changes(settings.max_usage_events))
     _show(store, registry)
     settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     journal = Journal(settings.state_dir / "journal.sqlite", clock, max_events=settings.max_usage_events)
     restore(store, journal.load(), clock.now())
-    writer = JournalWriter(journal, partial(collect, store), registry)
+    recorder = Recorder(store, settings.reservation_ttl_s)
+    writer = JournalWriter(journal, recorder.collect, registry)
 
     return Counting(
         store,
         store,
         journal.outbox,
-        lambda: journal.outbox.dropped,
+        lambda: journal.outbox.dropped + recorder.dropped,
         [partial(keep_tidy, store, clock), writer.watch],
         start=writer.start,
         flush=partial(writer.stop, _STOP_S),

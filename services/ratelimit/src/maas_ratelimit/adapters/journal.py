@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from maas_common.clock import Clock
@@ -34,6 +34,8 @@ class Batch:
     """Request ids whose reservations vanish without trace."""
     events: list[str]
     """Lines of core.events."""
+    parties: list[tuple[str, int, str]] = field(default_factory=list)
+    """What bodies of reservations have in common: id, until when one may refer to it (Unix ms), body (JSON)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Recovered:
     """Earliest deadline first."""
     ended: list[tuple[str, int, bool]]
     """Earliest to forget first. An id that expired and was settled then is there as settled."""
+    parties: dict[str, str] = field(default_factory=dict)
+    """Bodies by id."""
 
 
 class Journal:
@@ -71,6 +75,8 @@ class Journal:
                 now = self._clock.now()
                 ended -= connection.execute(_FORGET_ENDED, (int(now * 1000), max(0, ended - self._max_ended), _TIDY_AT_ONCE)).rowcount
                 connection.execute(_DROP_PAST_COUNTERS, (int(now), _TIDY_AT_ONCE))
+                connection.execute(_DROP_PAST_PARTIES, (int(now * 1000),))
+            changed(connection, _PUT_PARTIES, batch.parties)
             changed(connection, _DROP_COUNTERS, batch.gone)
             changed(connection, _PUT_COUNTERS, batch.counters)
             ended += changed(connection, _PUT_ENDED, batch.ended)
@@ -88,7 +94,9 @@ class Journal:
         if any(is_expired for _, _, is_expired in ended):
             settled = {rid for rid, _, is_expired in ended if not is_expired}
             ended = [row for row in ended if not row[2] or row[0] not in settled]
-        return Recovered(self._file.read(_COUNTERS, int(now)), self._reservations.load(), ended)
+        return Recovered(
+            self._file.read(_COUNTERS, int(now)), self._reservations.load(), ended, dict(self._file.read("SELECT id, body FROM parties"))
+        )
 
     def close(self) -> None:
         """Give the file back."""
@@ -103,6 +111,9 @@ _DROP_COUNTERS = """DELETE FROM counters WHERE (until, counter, tenant, subject)
     FROM json_each(?))"""
 _DROP_PAST_COUNTERS = """DELETE FROM counters WHERE (until, counter, tenant, subject) IN
     (SELECT until, counter, tenant, subject FROM counters WHERE until BETWEEN 1 AND ? LIMIT ?)"""
+_PUT_PARTIES = """INSERT OR REPLACE INTO parties (id, until, body)
+    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(?)"""
+_DROP_PAST_PARTIES = "DELETE FROM parties WHERE until <= ?"
 _PUT_ENDED = """INSERT INTO ended (rid, until, is_expired)
     SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(?)
     WHERE true ON CONFLICT DO NOTHING"""

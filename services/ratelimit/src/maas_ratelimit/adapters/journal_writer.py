@@ -17,7 +17,7 @@ from maas_ratelimit.adapters.journal import Batch
 
 log = structlog.get_logger(__name__)
 
-_PACE_S = 0.05
+_PACE_S = 0.03
 _LONGEST_PAUSE_S = 5.0
 _MOST_DOUBLINGS = 7
 
@@ -31,7 +31,7 @@ class BatchSink(Protocol):
 
 
 class JournalWriter:
-    """Asks `collect` for what has changed every 50 ms, and writes it; None means nothing has.
+    """Asks `collect` for what has changed every 30 ms, and writes it; None means nothing has.
 
     A batch that can't be written is tried again, with growing pauses, before the next is asked for: what changes meanwhile waits in
     the store, where the newest state of a thing takes the place of the one before.

@@ -3,42 +3,93 @@
 from __future__ import annotations
 
 import json
+from hashlib import blake2b
+from operator import itemgetter
 
 from maas_ratelimit.adapters.journal import Batch, Recovered
-from maas_ratelimit.adapters.memory_changes import Changes
 from maas_ratelimit.adapters.memory_counters import NEVER, AnyCounter, Counter, Holding, SlidingCounter
 from maas_ratelimit.adapters.memory_families import Family
 from maas_ratelimit.adapters.memory_requests import Reservation
 from maas_ratelimit.adapters.memory_store import MemoryStore
 from maas_ratelimit.core.counting import Account
-from maas_ratelimit.core.plans import CounterName, Plan, PlannedLimit
+from maas_ratelimit.core.plans import CounterName, PlannedLimit, Plans
+
+_MOST_PARTIES = 100_000
+_ALL_TOLD = 100
 
 
-def collect(store: MemoryStore) -> Batch | None:
-    """What has changed since the last time; None when nothing has. The store must have been made with Changes."""
-    with store.lock:
-        changes, gone = store.changes, store.families.gone
-        if changes is None or not (changes or gone):
-            return None
-        store.changes, store.families.gone = Changes(), []
-        counters = [
-            (each.family.name, each.family.tenant, each.subject, _needed_until(each), each.state())
-            for each in changes.touched
-            if each.end != NEVER or each.family.counters.get(each.subject) is each
-        ]
-    opened = [(rid, held.deadline_ms, _body(held)) for rid, held in changes.opened.items()]
-    return Batch(counters, gone, opened, changes.ended, changes.undone, changes.events)
+class Recorder:
+    """Hands over what has changed. For one thread."""
+
+    def __init__(self, store: MemoryStore, reservation_ttl_s: float) -> None:
+        """The store must have been made with Changes."""
+        self.dropped = 0
+        """Usage events lost because too many came while they could not be handed over."""
+        self._store = store
+        self._ttl_ms = int(reservation_ttl_s * 1000)
+        self._parties: dict[tuple[Account, str], tuple[str, int]] = {}
+        """What was handed over of each party: its id, and until when that will do."""
+
+    def collect(self) -> Batch | None:
+        """What has changed since the last time; None when nothing has."""
+        store = self._store
+        with store.lock:
+            changes, gone = store.changes, store.families.gone
+            if changes is None or not (changes or gone):
+                return None
+            store.changes, store.families.gone = changes.empty(), []
+            counters = [
+                (each.family.name, each.family.tenant, each.subject, _needed_until(each), each.state())
+                for each in changes.touched
+                if each.end != NEVER or each.family.counters.get(each.subject) is each
+            ]
+        self.dropped += changes.dropped
+        parties: list[tuple[str, int, str]] = []
+        opened = [(rid, held.deadline_ms, self._body(held, parties)) for rid, held in changes.opened.items()]
+        return Batch(counters, gone, opened, list(changes.ended), changes.undone, list(changes.events), parties)
+
+    def _body(self, held: Reservation, parties: list[tuple[str, int, str]]) -> str:
+        """What is particular to the reservation; what others of its party have too is added to `parties` when it is due."""
+        account = held.account
+        party, will_do_until = self._parties.get((account, held.record), ("", 0))
+        if will_do_until < held.deadline_ms:
+            text = json.dumps([account.plan.text, account.tenant, account.subjects, held.record])
+            party = blake2b(text.encode(), digest_size=12).hexdigest()
+            will_do_until = held.deadline_ms + self._ttl_ms
+            parties.append((party, will_do_until, text))
+            if len(self._parties) >= _MOST_PARTIES:
+                del self._parties[next(iter(self._parties))]
+            self._parties[account, held.record] = party, will_do_until
+        ends = [holding.counter.end for holding in held.holdings]
+        if held.limits is account.plan.limits:
+            return f'["{party}",{held.admitted_ms},{ends},{list(held.granted)}]'
+        is_second = [limit is not first for limit, first in zip(held.limits, account.plan.limits, strict=True)]
+        return json.dumps([party, held.admitted_ms, ends, held.granted, is_second])
 
 
 def restore(store: MemoryStore, recovered: Recovered, now: float) -> None:
     """Go on where the process before has stopped. Before the first call."""
+    plans = Plans()
+    parties: dict[str, tuple[Account, str]] = {}
+    for party, body in recovered.parties.items():
+        text, tenant, subjects, record = json.loads(body)
+        parties[party] = Account(plans.get(text), tenant, tuple(subjects)), record
     with store.lock:
-        for name, tenant, subject, until, state in sorted(recovered.counters, key=lambda row: row[3]):
+        for name, tenant, subject, until, state in sorted(recovered.counters, key=itemgetter(3)):
             family = store.families.get(name, tenant, CounterName.parse(name).window, now)
             if (counter := _counter(store, family, subject, until - _overtime(family) if until else NEVER, now)) is not None:
                 counter.restore(state)
         for rid, deadline_ms, body in recovered.opened:
-            store.reservations.hold(rid, _reservation(store, body, deadline_ms, now))
+            party, admitted_ms, ends, granted, *is_second = json.loads(body)
+            account, record = parties[party]
+            limits = account.plan.limits
+            if is_second:
+                limits = tuple(limit.second or limit if second else limit for limit, second in zip(limits, is_second[0], strict=True))
+            holdings = [
+                _holding(store, limit, account.tenant, subject, end, taken, admitted_ms, now)
+                for limit, subject, end, taken in zip(limits, account.subjects, ends, granted, strict=True)
+            ]
+            store.reservations.hold(rid, Reservation(account, limits, holdings, tuple(granted), admitted_ms, deadline_ms, record))
         for rid, until_ms, is_expired in recovered.ended:
             (store.overdue if is_expired else store.settled).restore(rid, until_ms)
 
@@ -67,27 +118,12 @@ def _counter(store: MemoryStore, family: Family, subject: str, end: int, now: fl
     return None
 
 
-def _body(held: Reservation) -> str:
-    account = held.account
-    is_second = [limit is not first for limit, first in zip(held.limits, account.plan.limits, strict=True)]
-    ends = [holding.counter.end for holding in held.holdings]
-    return json.dumps([account.plan.text, account.tenant, account.subjects, is_second, ends, held.granted, held.admitted_ms, held.record])
-
-
-def _reservation(store: MemoryStore, body: str, deadline_ms: int, now: float) -> Reservation:
-    text, tenant, subjects, is_second, ends, granted, admitted_ms, record = json.loads(body)
-    plan = Plan.parse(text)
-    limits = tuple(limit.second or limit if second else limit for limit, second in zip(plan.limits, is_second, strict=True))
-    holdings = [
-        _holding(store, limit, tenant, subject, end, taken, admitted_ms, now)
-        for limit, subject, end, taken in zip(limits, subjects, ends, granted, strict=True)
-    ]
-    return Reservation(Account(plan, tenant, tuple(subjects)), limits, holdings, tuple(granted), admitted_ms, deadline_ms, record)
-
-
 def _holding(  # noqa: PLR0913, PLR0917 - as many as there are things to know
     store: MemoryStore, limit: PlannedLimit, tenant: str, subject: str, end: int, taken: int, admitted_ms: int, now: float
 ) -> Holding:
     family = store.families.get(limit.counter, tenant, limit.window, now)
     counter = _counter(store, family, subject, end, now)
-    return (counter or Counter(family, subject)).retake(limit, taken, admitted_ms)
+    if counter is None:  # its window is over: what comes of it must not be taken for the current one's
+        counter = Counter(family, subject)
+        counter.end, counter.told = end, _ALL_TOLD
+    return counter.retake(limit, taken, admitted_ms)

@@ -422,7 +422,8 @@ class MemoryStore:
         if self.changes is not None:
             self.changes.opened.pop(rid, None)
             self.changes.ended.append((rid, until, True))
-            self.changes.tell(usage_line(rid, "expired", held.admitted_ms, now_ms, held.record))
+            if held.record:
+                self.changes.tell(usage_line(rid, "expired", held.admitted_ms, now_ms, held.record))
 
     def _make_room(self, fresh: list[AnyCounter], now: float) -> None:
         """Keep these counters, and have room for one reservation; UnavailableError when there is none."""
