@@ -16,9 +16,11 @@ _POLICY = "noeviction"
 def check(store: RedisStore) -> None:
     """FailedPreconditionError says what has to be changed; UnavailableError when a master can't be asked. Asks each master."""
     try:
+        store.nodes.refresh()
         for client in store.nodes.masters():
             _check_master(client)
     except (redis.RedisError, OSError) as error:
+        store.nodes.doubt()  # another may be the master by the next time
         raise store.unavailable(error) from error
 
 

@@ -193,8 +193,8 @@ class _Cluster:
 
     def refresh(self) -> None:
         if self._is_doubted:
-            self._is_doubted = False
             self._known().nodes_manager.initialize()
+            self._is_doubted = False
 
     def close(self) -> None:
         if self._cluster is not None:
