@@ -128,4 +128,4 @@ def run(request, people, files):
 @pytest.fixture
 def wire():
     """Builders of requests, for tests that send them by other means."""
-    return {"admit": admit, "settle": settle, "packed": packed}
+    return {"admit": admit, "settle": settle, "packed": packed, "user": ANN}

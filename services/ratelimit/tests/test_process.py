@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -17,6 +18,8 @@ import pytest
 from envoy.service.ratelimit.v3 import rls_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from maas.ratelimit.v1.limits_pb2 import PeekRequest
+from maas.ratelimit.v1.limits_pb2_grpc import LimitsServiceStub
 from maas_common.testing import WORKLOAD
 from maas_ratelimit.adapters.envoy_rls import METHOD
 from maas_ratelimit.settings import RatelimitSettings
@@ -24,6 +27,7 @@ from maas_ratelimit.settings import RatelimitSettings
 PROGRAM = Path(sys.executable).with_name("maas-ratelimit")
 RLS = "envoy.service.ratelimit.v3.RateLimitService"
 LIMITS = "maas.ratelimit.v1.LimitsService"
+QUOTA = "1;r:requests:5:1d:user;t:total_tokens:2000:month in Europe/Berlin:user"
 PLAN = "1;tier/free/requests-1d:requests:5:1d:user"
 
 
@@ -95,6 +99,33 @@ def test_a_second_process_on_the_same_state_is_refused_and_the_first_goes_on(fil
         assert health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest()).status == health_pb2.HealthCheckResponse.SERVING
     with running(files) as (_, channel, _):  # the first was killed: its lock has gone with it
         assert health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest()).status == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_a_killed_process_goes_on_with_its_quotas_reservations_and_usage_events(files, wire):
+    def code(channel, kind: str, number: int, **entries: str) -> int:
+        answer = channel.unary_unary(METHOD)(wire["packed"](wire[kind](number, QUOTA) | entries), metadata=WORKLOAD)
+        return rls_pb2.RateLimitResponse.FromString(answer).overall_code
+
+    with running(files) as (process, channel, _):
+        assert [code(channel, "admit", number) for number in range(4)] == [1] * 4
+        code(channel, "settle", 0, total="900")
+        until_written(files, "SELECT count(*) FROM events", 1)
+        process.kill()
+        process.communicate()
+    with running(files) as (_, channel, _started):
+        assert [code(channel, "admit", number) for number in range(4, 7)] == [1, 2, 2]  # the fifth of five
+        code(channel, "settle", 1, total="50")
+        peeked = LimitsServiceStub(channel).Peek(PeekRequest(plan=QUOTA, user=wire["user"]), metadata=WORKLOAD)
+        assert [(limit.used, limit.reserved) for limit in peeked.limits] == [(5, 0), (950, 600)]
+        assert until_written(files, "SELECT count(*) FROM events", 2)
+
+
+def until_written(files, query: str, wanted: int) -> bool:
+    """Reads the journal until it has as many; the test's timeout ends what never happens."""
+    while True:
+        with closing(sqlite3.connect(f"file:{files['state_dir']}/journal.sqlite?mode=ro", uri=True)) as journal:
+            if journal.execute(query).fetchone()[0] == wanted:
+                return True
 
 
 def test_every_setting_is_explained():
