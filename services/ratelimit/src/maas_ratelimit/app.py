@@ -13,7 +13,7 @@ from maas.ratelimit.v1.limits_pb2_grpc import add_LimitsServiceServicer_to_serve
 from maas_common.auth.principal import Access
 from maas_common.channels import connect
 from maas_common.clock import Clock, SystemClock
-from maas_common.errors import UnavailableError
+from maas_common.errors import DomainError
 from maas_common.readiness import Readiness
 from maas_common.server import Service, run
 from prometheus_client import REGISTRY, CollectorRegistry
@@ -39,7 +39,7 @@ _PAUSES_S = 1.0
 
 
 def build(settings: RatelimitSettings, clock: Clock | None = None, registry: CollectorRegistry = REGISTRY) -> Service:
-    """The service, to be called on the event loop that it will run on. UnavailableError when its store is not fit."""
+    """The service, to be called on the event loop that it will run on. DomainError when its store is not fit."""
     clock = clock or SystemClock()
     counting = (in_redis if settings.redis_url else in_memory)(settings, clock, registry)
     estimates = Estimates()
@@ -109,7 +109,7 @@ def main() -> None:
     def start() -> Service:
         try:
             service = build(settings)
-        except UnavailableError as error:
+        except DomainError as error:
             raise RuntimeError(error.message) from error.__cause__
         return replace(service, background=[*service.background, _keep_pauses_short])
 

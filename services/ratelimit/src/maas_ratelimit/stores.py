@@ -20,6 +20,7 @@ from maas_ratelimit.adapters.memory_recovery import Recorder, restore
 from maas_ratelimit.adapters.memory_store import MemoryBounds, MemoryStore
 from maas_ratelimit.adapters.memory_tidying import keep_tidy
 from maas_ratelimit.adapters.redis_admin import RedisAdmin
+from maas_ratelimit.adapters.redis_check import check
 from maas_ratelimit.adapters.redis_options import RedisOptions
 from maas_ratelimit.adapters.redis_outbox import RedisOutbox
 from maas_ratelimit.adapters.redis_store import RedisStore
@@ -71,15 +72,15 @@ def in_memory(settings: RatelimitSettings, clock: Clock, registry: CollectorRegi
 
 
 def in_redis(settings: RatelimitSettings, clock: Clock, registry: CollectorRegistry) -> Counting:
-    """Any number of processes. UnavailableError when Redis can't be reached or is not fit for it."""
+    """Any number of processes. UnavailableError when Redis can't be reached, FailedPreconditionError when it is not fit for it."""
     redis = RedisStore(_redis_options(settings))
-    redis.check()
+    check(redis)
     outbox = RedisOutbox(redis, settings.max_usage_events)
     fallback = MemoryStore(_bounds(settings))
     substitute = Substitute(
         settings.on_store_error, fallback, reservation_ttl_s=settings.reservation_ttl_s, at_most=settings.max_reservations
     )
-    guarded = GuardedStore(redis, probe=redis.check, substitute=substitute, clock=clock, max_spooled=settings.max_spooled)
+    guarded = GuardedStore(redis, probe=partial(check, redis), substitute=substitute, clock=clock, max_spooled=settings.max_spooled)
     Figures(
         registry,
         Figure("reservations", "Reservations of requests in flight.", lambda: redis.outstanding),
