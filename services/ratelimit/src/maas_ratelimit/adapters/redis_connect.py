@@ -12,7 +12,7 @@ from redis.backoff import NoBackoff
 from redis.cluster import RedisCluster
 from redis.connection import parse_url
 from redis.crc import key_slot
-from redis.exceptions import MovedError
+from redis.exceptions import MovedError, RedisClusterException
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
@@ -174,7 +174,10 @@ class _Cluster:
             if len(self._slots) > 65536:  # noqa: PLR2004 - more than are in use
                 self._slots.clear()
             slot = self._slots[tag] = key_slot(tag.encode())
-        node = cluster.nodes_manager.get_node_from_slot(slot)
+        try:
+            node = cluster.nodes_manager.get_node_from_slot(slot)
+        except RedisClusterException as error:
+            raise redis.ConnectionError(str(error)) from error
         if node is None:
             raise redis.ConnectionError(f"no node serves slot {slot}")
         return cluster.get_redis_connection(node)
@@ -193,7 +196,11 @@ class _Cluster:
 
     def refresh(self) -> None:
         if self._is_doubted:
-            self._known().nodes_manager.initialize()
+            cluster = self._known()
+            try:
+                cluster.nodes_manager.initialize()
+            except RedisClusterException as error:
+                raise redis.ConnectionError(str(error)) from error
             self._is_doubted = False
 
     def close(self) -> None:
@@ -202,5 +209,8 @@ class _Cluster:
 
     def _known(self) -> RedisCluster:
         if self._cluster is None:
-            self._cluster = self._make()
+            try:
+                self._cluster = self._make()
+            except RedisClusterException as error:  # which is no RedisError
+                raise redis.ConnectionError(str(error)) from error
         return self._cluster

@@ -183,11 +183,11 @@ local function find_second(limit, slot)
 end
 
 -- A reservation is when it was made (ms, 13 digits), then an array: record, how many limits; of each: field, how it was taken, window,
--- amount, kind, end of a calendar window, how much. In place of that end the slot is put here.
+-- amount, kind, end of a calendar window, how much, thresholds. In place of that end the slot is put here.
 local function read_reservation(state)
   local held, since = cmsgpack.unpack(sub(state, 14)), sub(state, 1, 13)
   held.since = since
-  for j = 3, #held, 7 do
+  for j = 3, #held, 8 do
     local kind, window, fin = held[j + 4], held[j + 2], held[j + 5] * 1000
     local home
     if kind == HELD then home = home_of('h')
@@ -365,15 +365,17 @@ local function usage(rid, outcome, admitted, record)
   lines[#lines + 1] = 'u\31' .. rid .. '\31' .. outcome .. '\31' .. admitted .. '\31' .. time .. '\31' .. record
 end
 
-local function tell(limit, slot)
-  local thresholds, used = limit.thresholds, U[slot]
+local function tell(slot, thresholds, amount)
+  local used = U[slot]
   for j = 1, #thresholds, 2 do
     if N[slot] < thresholds[j] and used >= thresholds[j + 1] then
       N[slot] = thresholds[j]
-      local subject = string.gsub(sub(fields[slot], #limit.label + 1), '\31', '+')
-      local fin = match(homes_of[slot].name, '^w:(%d+)')
-      lines[#lines + 1] = table.concat(
-        { 'b', tenant, limit.counter, subject, thresholds[j], text(used), text(limit.amount), fin, time }, '\31')
+      written[slot] = written[slot] or 0
+      local counter, subject = match(fields[slot], '^([^:]*:[^:]*:[^:]*:[^:]*):(.*)$')
+      lines[#lines + 1] = table.concat({
+        'b', tenant, counter, (string.gsub(subject, '\31', '+')), thresholds[j], text(used), text(amount),
+        match(homes_of[slot].name, '^w:(%d+)'), time,
+      }, '\31')
     end
   end
 end
@@ -459,9 +461,10 @@ local settled, expired, admitted = {}, {}, {}
 local outstanding, more = tonumber(known[2] or '0'), 0
 
 local function expire(rid, held)
-  for j = 3, #held, 7 do
+  for j = 3, #held, 8 do
     local how = held[j + 1]
     if fmod(how, 2) == 0 then give_back(rid, held.since, held[j + 5], how, held[j + 6], 0, held[j + 2], held[j + 3]) end
+    if held[j + 7] ~= 0 and exists[held[j + 5]] then tell(held[j + 5], held[j + 7], held[j + 3]) end
   end
   if held[1] ~= '' then usage(rid, 'expired', held.since, held[1]) end
   become(rid, 'x' .. time)
@@ -503,7 +506,7 @@ local function repeat_of(q, plan, held)
   out[o + 1], out[o + 2] = 2, 0
   for place = 1, #plan do
     local limit, slot = plan[place], A[q]
-    out[base + 1], out[base + 2], out[base + 3], out[base + 4] = rest_of(limit, slot), reset_of(limit, slot), held[2 + place * 7] or 0, 0
+    out[base + 1], out[base + 2], out[base + 3], out[base + 4] = rest_of(limit, slot), reset_of(limit, slot), held[1 + place * 8] or 0, 0
     q, base = q + 3, base + 4
   end
   o = base
@@ -588,13 +591,14 @@ local function admit(q)
     end
     if mark == 2 or granted ~= A[first + 1] then
       patched = patched or cmsgpack.unpack(state)
-      local j = place * 7 - 4
+      local j = place * 8 - 5
       patched[j], patched[j + 3], patched[j + 6] = fields[taken_from], from.amount, granted
+      if mark == 2 then patched[j + 7] = 0 end
     end
     if from.is_plain then
       if from.firm then
         U[taken_from] = U[taken_from] + granted
-        if from.thresholds then tell(from, taken_from) end
+        if from.thresholds then tell(taken_from, from.thresholds, from.amount) end
       else
         R[taken_from] = R[taken_from] + granted
       end
@@ -625,7 +629,7 @@ local function charge(limit, slot, used, rid)
     U[slot] = U[slot] + used
   end
   exists[slot] = true
-  if limit.thresholds then tell(limit, slot) end
+  if limit.thresholds then tell(slot, limit.thresholds, limit.amount) end
 end
 
 local function settle(q)
@@ -639,16 +643,13 @@ local function settle(q)
     local length = held[2]
     local is_charged = is_given and not undone and plan and #plan == length
     for place = 1, length do
-      local j = place * 7 - 4
+      local j = place * 8 - 5
       local how, taken = held[j + 1], held[j + 6]
       local used = 0
       if is_charged then used = A[q + place * 2 - 1] elseif not undone and fmod(how, 2) == 1 then used = taken end
       local slot = held[j + 5]
       give_back(rid, held.since, slot, how, taken, used, held[j + 2], held[j + 3])
-      if is_charged and exists[slot] then
-        local limit = plan[place]
-        if limit.thresholds and sub(held[j], 1, #limit.label) == limit.label then tell(limit, slot) end
-      end
+      if held[j + 7] ~= 0 and exists[slot] then tell(slot, held[j + 7], held[j + 3]) end
     end
     outstanding = outstanding - 1
     if undone then
