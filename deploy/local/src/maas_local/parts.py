@@ -85,7 +85,7 @@ def service_environment(name: str, settings: LocalSettings, state: StateFolder, 
             "REGISTRY_ADDRESS": settings.grpc_address("registry"),
             "RATELIMIT_ADDRESS": settings.grpc_address("ratelimit"),
         },
-        "ratelimit": {"STATE_DIR": str(state.root / "ratelimit")},
+        "ratelimit": {"STATE_DIR": str(state.root / "ratelimit"), "KEYS_ADDRESS": settings.grpc_address("keys")},
     }
     prefix = f"MAAS_{name.upper()}_"
     return {f"{prefix}{key}": value for key, value in (given | own[name]).items()}
