@@ -19,7 +19,7 @@ PRICE = {"input": 1_000_000, "output": 2_000_000}
 
 @pytest.fixture
 def priced(world, upstream):
-    """Each answer of it costs 3 + 2 × 4 = 11 micro-dollars."""
+    """Each answer of it costs 3 + 2 * 4 = 11 micro-dollars."""
     world.admin("POST", "/v1/assets/models", {"id": "billed", "url": upstream.url, "publishedTo": "all", "pricing": PRICE})
     yield "billed"
     world.admin("DELETE", "/v1/assets/models/billed")
