@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pytest
 import redis
 from maas_common.clock import SystemClock
+from maas_common.errors import UnavailableError
 from maas_ratelimit.adapters.guarded_store import GuardedStore
 from maas_ratelimit.adapters.guarded_substitute import Substitute
 from maas_ratelimit.adapters.redis_check import check
@@ -18,7 +19,7 @@ from maas_ratelimit.adapters.redis_store import RedisStore
 from maas_ratelimit.core.counting import Account, Admission, Claim, CounterState, Outcome, Settled, Settlement
 from maas_ratelimit.core.plans import Plan
 
-from services.ratelimit.tests.redis_servers import HOST, SLOTS, Server, free_port, redis_server, wait_until
+from services.ratelimit.tests.redis_servers import HOST, SLOTS, Server, free_port, redis_cluster, redis_server, wait_until
 
 ACCOUNT = Account(Plan.parse("1;r:requests:100:366d:user"), "default", ("ann",))
 
@@ -61,6 +62,31 @@ def cluster() -> Iterator[Cluster]:
 def _sees(client: redis.Redis, nodes: int) -> bool:
     info = client.execute_command("CLUSTER", "INFO")
     return b"cluster_state:ok" in info and b"cluster_known_nodes:%d\r" % nodes in info
+
+
+def test_a_cluster_that_is_gone_is_away_until_it_is_back():
+    with redis_cluster() as nodes, ExitStack() as stack:
+        options = RedisOptions(url=nodes[0].url, cluster=True)
+        store = RedisStore(options)
+        substitute = Substitute("deny", None, reservation_ttl_s=3600.0, at_most=100)
+        guarded = GuardedStore(store, probe=lambda: check(store), substitute=substitute, clock=SystemClock(), max_spooled=100)
+        claim = Claim("1" * 32, ACCOUNT, (1,), (1,), "")
+        assert isinstance(guarded.run([claim], now=time.time())[0], Admission)
+        for node in nodes:
+            node.process.kill()
+            node.process.wait()
+        assert isinstance(guarded.run([claim], now=time.time())[0], UnavailableError)
+        for _ in range(2):
+            assert not guarded.recover()
+            with pytest.raises(UnavailableError):
+                store.sweep()
+            with pytest.raises(UnavailableError):
+                check(RedisStore(options))
+        for node in nodes:
+            stack.enter_context(node.again())
+        wait_until(guarded.recover)
+        assert isinstance(guarded.run([claim], now=time.time())[0], Admission)
+        store.close()
 
 
 def test_it_goes_on_where_the_replica_takes_over(cluster):
