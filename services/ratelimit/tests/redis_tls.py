@@ -55,7 +55,12 @@ def _accept(listener: socket.socket, context: ssl.SSLContext, port: int) -> None
 
 def _serve(client: socket.socket, context: ssl.SSLContext, port: int) -> None:
     """One exchange after another: a client that waits for answers before it goes on, as ours does, needs no more."""
-    with suppress(OSError), client, context.wrap_socket(client, server_side=True) as inside, socket.create_connection((HOST, port)) as server:
+    with (
+        suppress(OSError),
+        client,
+        context.wrap_socket(client, server_side=True) as inside,
+        socket.create_connection((HOST, port)) as server,
+    ):
         Thread(target=_copy, args=(server, inside), daemon=True).start()
         _copy(inside, server)
 

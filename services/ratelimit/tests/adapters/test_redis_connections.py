@@ -56,9 +56,6 @@ def test_a_user_who_may_do_only_what_is_needed(counts, tmp_path):
     (tmp_path / "password").write_text("of the counter\n")
     with redis_server() as server:
         with server.client() as client:
-            client.acl_setuser("default", enabled=False)
-    with redis_server() as server:
-        with server.client() as client:
             client.execute_command(
                 "ACL", "SETUSER", "counter", "on", ">of the counter", "~{maas*", "+@all", "-@admin", "-@dangerous", "+info", "-config"
             )
@@ -196,9 +193,12 @@ def test_a_redis_that_evicts_is_refused_with_the_reason(clock, policy):
 
 
 def test_a_replica_is_refused(clock):
-    with redis_server() as master, redis_server(replicaof=f"127.0.0.1 {master.port}") as replica:
-        with pytest.raises(FailedPreconditionError, match="is a replica"):
-            check(RedisStore(RedisOptions(url=replica.url), clock.now))
+    with (
+        redis_server() as master,
+        redis_server(replicaof=f"127.0.0.1 {master.port}") as replica,
+        pytest.raises(FailedPreconditionError, match="is a replica"),
+    ):
+        check(RedisStore(RedisOptions(url=replica.url), clock.now))
 
 
 def test_every_master_of_a_cluster_is_checked(cluster, clock):

@@ -93,7 +93,7 @@ def test_every_key_has_an_end_once_it_was_swept_but_events(store, clock):
     ann.admit(5, record=usage_record(1))
     store.sweep()
     client = store.nodes.of("")
-    assert {key for key in client.keys() if client.pttl(key) < 0} == {b"{maas:default}:events"}
+    assert {key for key in client.scan_iter() if client.pttl(key) < 0} == {b"{maas:default}:events"}
 
 
 def test_counters_of_windows_that_are_over_are_dropped(store, clock):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from maas_common.errors import InvalidArgumentError
 
@@ -59,9 +59,12 @@ class Look(NamedTuple):
     account: Account
 
 
+_Kept: TypeAlias = tuple[tuple[str, bytes, bytes], ...]
+"""Of each limit its counter, and what a reservation keeps of it: before how much was taken, and after."""
+
+
 class _PackedPlan(NamedTuple):
-    limits: tuple[tuple[str, bytes, bytes], ...]
-    """Each one's counter, and what of it a reservation keeps: before how much was taken, and after."""
+    limits: _Kept
     data: bytes
     fields: int
     since: float
@@ -77,39 +80,31 @@ class Codec:
 
     def pack(self, operations: Sequence[Operation | Look], now: float) -> bytes:
         """The script's blob; calendar windows are those of `now`."""
-        numbers: dict[Plan, bytes] = {}
+        used: dict[Plan, tuple[bytes, _PackedPlan]] = {}
         plans: list[bytes] = []
         parts: list[bytes] = []
         count = 2
         for operation in operations:
             account = operation.account
             if account is None:
-                number = _NO_PLAN
-            else:
-                plan, _, subjects = account
-                known = numbers.get(plan)
-                if known is None:
-                    packed = self._plan(plan, now)
-                    plans.append(packed.data)
-                    count += packed.fields
-                    known = numbers[plan] = _int(len(plans))
-                number = known
+                count += _pack_settlement(parts, operation, _NO_PLAN, ())  # type: ignore[arg-type] # others have one
+                continue
+            plan, _, subjects = account
+            known = used.get(plan)
+            if known is None:
+                packed = self._plan(plan, now)
+                plans.append(packed.data)
+                count += packed.fields
+                known = used[plan] = (_int(len(plans)), packed)
+            number, packed = known
+            limits = packed.limits
             if type(operation) is Claim:
-                limits = self._plans[plan].limits
-                fields = [_field(limit[0], subject) for limit, subject in zip(limits, subjects, strict=True)]
-                takes = [_int(take) for take in operation.takes]
-                held = [b"%b%b%b%b" % (field, limit[1], take, limit[2]) for field, limit, take in zip(fields, limits, takes, strict=True)]
-                length = (2 + 8 * len(held)).to_bytes(4)
-                reservation = b"\xdd%b%b%b%b" % (length, pack_text(operation.record), _int(len(held)), b"".join(held))
-                parts += (_CLAIM, pack_text(operation.rid), number, _blob(reservation))
-                for field, take, least in zip(fields, takes, operation.leasts, strict=True):
-                    parts += (field, take, _int(least))
-                count += 4 + 3 * len(subjects)
+                count += _pack_claim(parts, operation, number, limits)
             elif type(operation) is Settlement:
-                count += 8 + _pack_settlement(parts, operation, number, self._plans[account.plan] if account is not None else None)
+                count += _pack_settlement(parts, operation, number, limits)
             else:
                 parts += (_LOOK, b"\xa0", number)
-                parts += [_field(limit[0], subject) for limit, subject in zip(self._plans[plan].limits, subjects, strict=True)]
+                parts += [_field(limit[0], subject) for limit, subject in zip(limits, subjects, strict=True)]
                 count += 3 + len(subjects)
         return b"\xdd%b%b%b%b%b" % (count.to_bytes(4), _int(len(plans)), b"".join(plans), _int(len(operations)), b"".join(parts))
 
@@ -122,23 +117,29 @@ class Codec:
         return packed
 
 
-def _pack_settlement(parts: list[bytes], settlement: Settlement, number: bytes, packed: _PackedPlan | None) -> int:
+def _pack_claim(parts: list[bytes], claim: Claim, number: bytes, limits: _Kept) -> int:
+    """How many fields it has. The reservation is packed here, as it will be kept if all is granted."""
+    fields = [_field(limit[0], subject) for limit, subject in zip(limits, claim.account.subjects, strict=True)]
+    takes = [_int(take) for take in claim.takes]
+    held = [b"%b%b%b%b" % (field, limit[1], take, limit[2]) for field, limit, take in zip(fields, limits, takes, strict=True)]
+    length = (2 + 8 * len(held)).to_bytes(4)
+    reservation = b"\xdd%b%b%b%b" % (length, pack_text(claim.record), _int(len(held)), b"".join(held))
+    parts += (_CLAIM, pack_text(claim.rid), number, _blob(reservation))
+    for field, take, least in zip(fields, takes, claim.leasts, strict=True):
+        parts += (field, take, _int(least))
+    return 4 + 3 * len(fields)
+
+
+def _pack_settlement(parts: list[bytes], settlement: Settlement, number: bytes, limits: _Kept) -> int:
+    """As above. Without an amount for each limit it says so."""
     rid, account, used, record, outcome, is_undone, may_charge = settlement
-    flags = (b"\x01" if is_undone else b"\x00", b"\x01" if may_charge else b"\x00")
-    parts += (_SETTLE, pack_text(rid), number, *flags, _text(outcome), pack_text(record))
-    if account is None or packed is None:
-        parts.append(b"\x00")
-        return 0
-    subjects = account.subjects
-    if len(used) == len(subjects):
-        parts.append(b"\x01")
-        for limit, subject, amount in zip(packed.limits, subjects, used, strict=True):
-            parts += (_field(limit[0], subject), _int(amount))
-    else:
-        parts.append(b"\x00")
-        for limit, subject in zip(packed.limits, subjects, strict=True):
-            parts += (_field(limit[0], subject), b"\x00")
-    return 2 * len(subjects)
+    subjects = account.subjects if account is not None else ()
+    is_given = account is not None and len(used) == len(subjects)
+    flags = [b"\x01" if flag else b"\x00" for flag in (is_undone, may_charge, is_given)]
+    parts += (_SETTLE, pack_text(rid), number, flags[0], flags[1], _text(outcome), pack_text(record), flags[2])
+    for limit, subject, amount in zip(limits, subjects, used if is_given else (0,) * len(subjects), strict=True):
+        parts += (_field(limit[0], subject), _int(amount))
+    return 8 + 2 * len(subjects)
 
 
 def _pack_plan(plan: Plan, now: float) -> _PackedPlan:

@@ -94,14 +94,23 @@ class Links:
         """Send all, then read all; in order on each node."""
         replies: list[Reply] = [None] * len(commands)
         sent: list[tuple[int, _Connection]] = []
+        broken: dict[int, Exception] = {}
         for place, (tag, command) in enumerate(commands):
             try:
-                connection = self._to(self._nodes.of(tag), deadline)
+                client = self._nodes.of(tag)
+                if id(client) in broken:  # not made anew here: an answer could be taken for another's
+                    replies[place] = broken[id(client)]
+                    continue
+            except (redis.RedisError, OSError) as error:
+                replies[place] = error
+                continue
+            try:
+                connection = self._to(client, deadline)
                 connection.send_packed_command([command], check_health=False)
                 sent.append((place, connection))
             except (redis.RedisError, OSError) as error:
                 self._nodes.doubt()
-                replies[place] = error
+                replies[place] = broken[id(client)] = error
         for place, connection in sent:
             replies[place] = self._read(connection, deadline)
         return replies
