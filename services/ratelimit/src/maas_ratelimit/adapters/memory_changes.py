@@ -23,7 +23,7 @@ class Changes:
         self.opened: dict[str, Reservation] = {}
         self.ended: deque[tuple[str, int, bool]] = deque(maxlen=most_ended)
         """Request ids that ended, until when that is remembered (Unix ms), and whether they expired."""
-        self.undone: list[str] = []
+        self.undone: set[str] = set()
         self.events: deque[str] = deque(maxlen=most_events)
         """Lines of core.events; see `tell`."""
 

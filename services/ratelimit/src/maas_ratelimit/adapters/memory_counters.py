@@ -7,7 +7,9 @@ All have: `rest`, what is left of an amount; `take`, which gives what is to be s
 from __future__ import annotations
 
 import json
+from bisect import insort
 from collections import deque
+from operator import attrgetter
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from maas_ratelimit.core import algorithms
@@ -314,18 +316,23 @@ class LogCounter:
         return json.dumps([[entry.at_ms, entry.amount] for entry in self.entries if not entry.reserved])
 
     def restore(self, state: str) -> None:
+        """What was taken at the same time becomes one entry: that is all `retake` can find it by."""
+        amounts: dict[int, int] = {}
         for at_ms, amount in json.loads(state):
+            amounts[at_ms] = amounts.get(at_ms, 0) + amount
+        for at_ms, amount in amounts.items():
             self._insert(LogEntry(self, amount, at_ms, reserved=False))
 
     def retake(self, limit: PlannedLimit, amount: int, at_ms: int) -> Holding:
         if limit.is_firm:
-            return next((entry for entry in self.entries if entry.at_ms == at_ms), LogEntry(self, amount, at_ms, reserved=False))
+            was_reset = LogEntry(self, 0, at_ms, reserved=False)
+            return next((entry for entry in self.entries if entry.at_ms == at_ms and not entry.reserved), was_reset)
         entry = LogEntry(self, amount, at_ms, reserved=True)
         self._insert(entry)
         return entry
 
     def _insert(self, entry: LogEntry) -> None:
-        self.entries = deque(sorted([*self.entries, entry], key=lambda each: each.at_ms))
+        insort(self.entries, entry, key=attrgetter("at_ms"))
         self.total += entry.amount
         if entry.reserved:
             self.reserved += entry.amount

@@ -13,7 +13,7 @@ import structlog
 from maas_common.errors import DomainError, InvalidArgumentError, UnavailableError
 
 from maas_ratelimit.adapters.memory_changes import Changes
-from maas_ratelimit.adapters.memory_counters import AnyCounter, Holding
+from maas_ratelimit.adapters.memory_counters import AnyCounter, Holding, SlidingCounter
 from maas_ratelimit.adapters.memory_families import Families, Family
 from maas_ratelimit.adapters.memory_requests import MemoryReservations, RecentRids, Reservation
 from maas_ratelimit.core.counting import (
@@ -159,6 +159,8 @@ class MemoryStore:
                 for counter in found[begin : begin + _RESET_SLICE]:
                     counter.clear(int(self._now * 1000))
                     self._touch(counter)
+                    if isinstance(counter, SlidingCounter) and counter.older is not None:
+                        self._touch(counter.older)
         return len(found)
 
     def tidy(self, now: float) -> bool:
@@ -226,6 +228,7 @@ class MemoryStore:
         self.reservations.hold(rid, reservation)
         if changes is not None:
             changes.opened[rid] = reservation
+            changes.undone.discard(rid)
         resets = tuple([counter.reset(line.limit, now_ms) for line, counter in zip(lines, counters, strict=True)])
         return Admission((), tuple(granted.left), resets, granted.takes, now, 0.0, tuple(granted.throttled), tuple(granted.exceeded))
 
@@ -318,7 +321,7 @@ class MemoryStore:
                     self._tell(limit, counter, now_ms)
             if is_undone:
                 if changes is not None and changes.opened.pop(rid, None) is None:
-                    changes.undone.append(rid)
+                    changes.undone.add(rid)
                 return Settled.REPLACED
             until = self.settled.add(rid, now_ms)
             if changes is not None:
