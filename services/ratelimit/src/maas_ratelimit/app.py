@@ -25,11 +25,11 @@ from maas_ratelimit.adapters.usage_metrics import UsageMetrics
 from maas_ratelimit.core.estimates import Estimates
 from maas_ratelimit.core.headers import HeaderWriter
 from maas_ratelimit.core.plans import Plans
+from maas_ratelimit.in_memory import Counting, in_memory
 from maas_ratelimit.metrics import Metrics
 from maas_ratelimit.servicers.limits import LimitsServicer
 from maas_ratelimit.servicers.should_rate_limit import ShouldRateLimit
 from maas_ratelimit.settings import RatelimitSettings
-from maas_ratelimit.stores import Counting, in_memory, in_redis
 
 NAME = "ratelimit"
 ACCESS = {"maas.ratelimit.v1.LimitsService": Access.USER_OR_WORKLOAD}
@@ -41,7 +41,7 @@ _PAUSES_S = 1.0
 def build(settings: RatelimitSettings, clock: Clock | None = None, registry: CollectorRegistry = REGISTRY) -> Service:
     """The service, to be called on the event loop that it will run on. DomainError when its store is not fit."""
     clock = clock or SystemClock()
-    counting = (in_redis if settings.redis_url else in_memory)(settings, clock, registry)
+    counting = _counting(settings, clock, registry)
     estimates = Estimates()
     hot = ShouldRateLimit(
         store=counting.store,
@@ -71,6 +71,14 @@ def build(settings: RatelimitSettings, clock: Clock | None = None, registry: Col
         background=[*counting.background, forward_usage],
         clock=clock,
     )
+
+
+def _counting(settings: RatelimitSettings, clock: Clock, registry: CollectorRegistry) -> Counting:
+    if not settings.redis_url:
+        return in_memory(settings, clock, registry)
+    from maas_ratelimit.in_redis import in_redis  # noqa: PLC0415 - who counts in memory need not wait for it when the service starts
+
+    return in_redis(settings, clock, registry)
 
 
 async def _forward_usage(settings: RatelimitSettings, counting: Counting, registry: CollectorRegistry) -> None:

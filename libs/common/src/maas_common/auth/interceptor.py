@@ -13,7 +13,6 @@ from typing import Any
 import grpc
 import structlog
 from prometheus_client import Counter, Histogram
-from protovalidate import Validator
 
 from maas_common.auth.jwt import TokenVerifier
 from maas_common.auth.principal import Access, Principal, bind_principal
@@ -73,7 +72,6 @@ class GateInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # g
         """`guarded_elsewhere`: methods that check the workload credential themselves (`maas_common.hot`)."""
         self._gate = gatekeeper
         self._guarded_elsewhere = guarded_elsewhere
-        self._validator = Validator()
         self._streams: set[asyncio.Task[Any]] = set()
 
     def end_streams(self) -> None:
@@ -92,7 +90,7 @@ class GateInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # g
         if handler is None or path in self._guarded_elsewhere:
             return handler
         metadata = {k: v for k, v in handler_call_details.invocation_metadata or () if isinstance(v, str)}
-        call = _Call(self._gate, self._validator, path, metadata, self._streams)
+        call = _Call(self._gate, path, metadata, self._streams)
         codec = (handler.request_deserializer, handler.response_serializer)
         if handler.unary_unary:
             return grpc.unary_unary_rpc_method_handler(call.unary(handler.unary_unary), *codec)
@@ -104,11 +102,8 @@ class GateInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # g
 class _Call:
     """One call on its way through the gate."""
 
-    def __init__(
-        self, gate: Gatekeeper, validator: Validator, path: str, metadata: Mapping[str, str], streams: set[asyncio.Task[Any]]
-    ) -> None:
+    def __init__(self, gate: Gatekeeper, path: str, metadata: Mapping[str, str], streams: set[asyncio.Task[Any]]) -> None:
         self._gate = gate
-        self._validator = validator
         self._path = path
         self._metadata = metadata
         self._streams = streams
@@ -117,7 +112,7 @@ class _Call:
         async def unary(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             async with _Observed(self._path, context):
                 await self._enter()
-                check(self._validator, request)
+                check(request)
                 return await behavior(request, context)
 
         return unary
@@ -126,7 +121,7 @@ class _Call:
         async def answering(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
             async with _Observed(self._path, context):
                 await self._enter()
-                check(self._validator, request)
+                check(request)
                 await self._send(behavior(request, context), context)
 
         return answering
@@ -147,7 +142,7 @@ class _Call:
 
     async def _checked(self, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
         async for request in requests:
-            check(self._validator, request)
+            check(request)
             yield request
 
     async def _send(self, behavior: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
