@@ -103,7 +103,7 @@ class PlainModel:
             if now_ms >= reservation.since_ms + self._reservation_ttl_ms:
                 del self.held[rid]
                 for taken in reservation.taken:
-                    self._use(taken, taken.amount if taken.place.limit.is_firm else 0)
+                    self._replace(taken, taken.amount if taken.place.limit.is_firm else 0)
                 self.expired[rid] = now_ms + self._reservation_ttl_ms
                 if reservation.record:
                     self.lines.append(usage_line(rid, "expired", reservation.since_ms, now_ms, reservation.record))
@@ -156,7 +156,8 @@ class PlainModel:
                 used = settlement.used
             for taken, each in zip(reservation.taken, used, strict=True):
                 firm = taken.amount if taken.place.limit.is_firm and not settlement.is_undone else 0
-                self._use(taken, firm if each is None else each)
+                self._replace(taken, firm if each is None else each)
+                self._tell(taken.place, taken.entry.end)
             if settlement.is_undone:
                 return Settled.REPLACED
         elif rid in self.settled:
@@ -189,10 +190,8 @@ class PlainModel:
             self._tell(place, entry.end)
         return Taken(place, amount, entry)
 
-    def _use(self, taken: Taken, used: int) -> None:
-        place = taken.place
-        place.ledger.settle(place.limit, taken.entry, used - taken.amount, used, self.now_ms)
-        self._tell(place, taken.entry.end)
+    def _replace(self, taken: Taken, used: int) -> None:
+        taken.place.ledger.settle(taken.place.limit, taken.entry, used - taken.amount, used, self.now_ms)
 
     def _tell(self, place: Place, end: int) -> None:
         """That thresholds were passed in the window that ends at `end`."""
