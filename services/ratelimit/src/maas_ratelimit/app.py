@@ -97,8 +97,9 @@ async def _forward_usage(settings: RatelimitSettings, counting: Counting, regist
 
 
 async def _keep_pauses_short() -> None:
-    """The garbage collector looks at everything that lives, now and then: with a million counters for a second. So what has lived for a
-    while is taken out of its sight; counters leave without it.
+    """Takes what has lived for a while out of the garbage collector's sight; never returns.
+
+    It looks at everything that lives, now and then: with a million counters that takes a second. Counters leave without it.
     """
     while True:
         gc.collect()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 
 from maas_common.clock import Clock
@@ -51,10 +52,8 @@ def in_redis(settings: RatelimitSettings, clock: Clock, registry: CollectorRegis
     async def sweep() -> None:
         while True:
             if not guarded.is_open:
-                try:
+                with suppress(UnavailableError):  # the next call finds it out, and tells
                     await asyncio.to_thread(redis.sweep)
-                except UnavailableError:
-                    pass  # the next call finds it out, and tells
             await asyncio.sleep(_SWEEP_EVERY_S)
 
     return Counting(

@@ -7,7 +7,9 @@ from heapq import heappop, heappush
 
 from maas_common.windows import Window
 
-from maas_ratelimit.adapters.memory_counters import NEVER, AnyCounter, Counter, GcraCounter, LogCounter, SlidingCounter
+from maas_ratelimit.adapters.memory_counters import NEVER, AnyCounter, Counter, SlidingCounter
+from maas_ratelimit.adapters.memory_gcra import GcraCounter
+from maas_ratelimit.adapters.memory_log import LogCounter
 
 _LONG_S = 3600
 _LOOK_AGAIN_S = 60

@@ -46,7 +46,8 @@ class Recorder:
         self.dropped += changes.dropped
         parties: list[tuple[str, int, str]] = []
         opened = [(rid, held.deadline_ms, self._body(held, parties)) for rid, held in changes.opened.items()]
-        return Batch(counters, gone, opened, list(changes.ended), list(changes.undone), list(changes.events), parties)
+        ended = [row for row in changes.ended if row[0] not in changes.opened]  # what is open again was forgotten since
+        return Batch(counters, gone, opened, ended, list(changes.undone), list(changes.events), parties)
 
     def _body(self, held: Reservation, parties: list[tuple[str, int, str]]) -> str:
         """What is particular to the reservation; what others of its party have too is added to `parties` when it is due."""

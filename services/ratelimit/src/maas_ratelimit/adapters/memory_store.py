@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from heapq import nsmallest
 from operator import itemgetter
 from threading import Lock
-from typing import NamedTuple
 
 import structlog
 from maas_common.errors import DomainError, InvalidArgumentError, UnavailableError
 
 from maas_ratelimit.adapters.memory_changes import Changes
 from maas_ratelimit.adapters.memory_counters import AnyCounter, Holding, SlidingCounter
-from maas_ratelimit.adapters.memory_families import Families, Family
+from maas_ratelimit.adapters.memory_families import Families
+from maas_ratelimit.adapters.memory_granting import Granted, Line, grant, retry_at
 from maas_ratelimit.adapters.memory_requests import MemoryReservations, RecentRids, Reservation
 from maas_ratelimit.core.counting import (
     Account,
@@ -37,7 +37,8 @@ _SLICE = 64
 """How many things past their time leave at once, so that no call waits for more."""
 _RESET_SLICE = 1000
 _TELL_FULL_EVERY_S = 10.0
-_TOKEN_PARTS = "\x1e"
+_PARTED_BY = "\x1e"
+"""Parts of page tokens."""
 _MOST_PLANS = 8192
 
 
@@ -52,27 +53,6 @@ class MemoryBounds:
     max_reservations: int = 1_000_000
     max_remembered: int = 200_000
     """Ids of settled requests, and as many of expired ones."""
-
-
-class _Line(NamedTuple):
-    """One limit of a plan in a tenant, and where its counters are."""
-
-    limit: PlannedLimit
-    family: Family
-    second: Family | None
-
-
-class _Granted(NamedTuple):
-    """What a claim gets: of these limits and counters so much."""
-
-    limits: tuple[PlannedLimit, ...]
-    counters: list[AnyCounter]
-    takes: tuple[int, ...]
-    left: list[int]
-    """Of the first counters."""
-    refusing: list[int]
-    throttled: list[int]
-    exceeded: list[int]
 
 
 class MemoryStore:
@@ -101,7 +81,7 @@ class MemoryStore:
         self._now = 0.0
         self._tidy_from = 0
         self._told_full_at = 0.0
-        self._lines: dict[tuple[Plan, str], tuple[_Line, ...]] = {}
+        self._lines: dict[tuple[Plan, str], tuple[Line, ...]] = {}
 
     @property
     def live_counters(self) -> int:
@@ -143,10 +123,10 @@ class MemoryStore:
 
     def list_counters(self, which: CounterFilter, *, page_size: int, page_token: str, now: float) -> tuple[list[CounterInfo], str]:
         """See CounterAdmin. In the order of counter, tenant and subject."""
-        after = tuple(page_token.split(_TOKEN_PARTS)) if page_token else ()
+        after = tuple(page_token.split(_PARTED_BY)) if page_token else ()
         keys = (((each.family.name, each.family.tenant, each.subject), each) for each in self._matching(which, now))
         page = nsmallest(page_size + 1, (pair for pair in keys if pair[0] > after), key=itemgetter(0))
-        token = _TOKEN_PARTS.join(page[page_size - 1][0]) if len(page) > page_size else ""
+        token = _PARTED_BY.join(page[page_size - 1][0]) if len(page) > page_size else ""
         now_ms = int(self._now * 1000)
         with self.lock:
             return [CounterInfo(*key, *each.seen(now_ms), each.end) for key, each in page[:page_size]], token
@@ -174,7 +154,10 @@ class MemoryStore:
         return max(0.0, self._now - now)
 
     def _matching(self, which: CounterFilter, now: float, *, and_older: bool = False) -> list[AnyCounter]:
-        """`and_older`: also those older buckets of sliding windows that have no newer one. Sorting and sifting is done on a copy: nobody has to wait for it."""
+        """`and_older`: also those older buckets of sliding windows that have no newer one.
+
+        What sorts and sifts does it on a copy: nobody has to wait for it.
+        """
         with self.lock:
             now = self._advance(now)
             families = [
@@ -189,7 +172,7 @@ class MemoryStore:
             counter for copy in copies for counter in copy if which.matches(counter.family.tenant, counter.family.name, counter.subject)
         ]
 
-    def _admit(self, claim: Claim, now: float, now_ms: int) -> Admission:
+    def _admit(self, claim: Claim, now: float, now_ms: int) -> Admission:  # noqa: C901 - few calls: the time of a request goes here
         rid, account, takes, _, record = claim
         if (held := self.reservations.get(rid)) is not None:
             return self._repeated(account, held, now, now_ms)
@@ -206,14 +189,14 @@ class MemoryStore:
             counters.append(counter)
             left.append(counter.rest(limit, now_ms) - take)
         if left and min(left) < 0:
-            granted = self._grant(claim, lines, counters, left, fresh, now_ms)
+            granted = grant(claim, lines, counters, left, fresh, now_ms)
             if granted.refusing:
-                retry_at = self._retry_at(claim, granted.refusing, lines, now_ms)
+                at = retry_at(claim, granted.refusing, lines, now_ms)
                 rests = tuple([rest + take for rest, take in zip(left, takes, strict=True)])
                 resets = tuple([counter.reset(line.limit, now_ms) for line, counter in zip(lines, counters, strict=True)])
-                return Admission(tuple(granted.refusing), rests, resets, (), now, retry_at, (), tuple(granted.exceeded))
+                return Admission(tuple(granted.refusing), rests, resets, (), now, at, (), tuple(granted.exceeded))
         else:
-            granted = _Granted(account.plan.limits, counters, takes, left, [], [], [])
+            granted = Granted(account.plan.limits, counters, takes, left, [], [], [])
         if fresh or self.reservations.count() >= self._bounds.max_reservations:
             self._make_room(fresh, now)
         holdings: list[Holding] = []
@@ -232,53 +215,6 @@ class MemoryStore:
         resets = tuple([counter.reset(line.limit, now_ms) for line, counter in zip(lines, counters, strict=True)])
         return Admission((), tuple(granted.left), resets, granted.takes, now, 0.0, tuple(granted.throttled), tuple(granted.exceeded))
 
-    def _grant(  # noqa: PLR0913, PLR0917 - as many as there are things to know
-        self,
-        claim: Claim,
-        lines: tuple[_Line, ...],
-        counters: list[AnyCounter],
-        left: list[int],
-        fresh: list[AnyCounter],
-        now_ms: int,
-    ) -> _Granted:
-        """What a claim gets whose limits have not all enough left."""
-        granted = _Granted((), list(counters), (), list(left), [], [], [])
-        limits, takes = list(claim.account.plan.limits), list(claim.takes)
-        for place, ((limit, _, second), subject, take, least) in enumerate(
-            zip(lines, claim.account.subjects, claim.takes, claim.leasts, strict=True)
-        ):
-            if left[place] >= 0 or not take:
-                continue
-            rest = left[place] + take
-            if rest >= least:
-                takes[place], granted.left[place] = rest, 0
-            elif limit.is_shadow:
-                granted.exceeded.append(place)
-            elif second is not None and (more := self._second(limit, second, subject, take, least, now_ms, fresh)) is not None:
-                granted.throttled.append(place)
-                limits[place], granted.counters[place], takes[place] = more
-                granted.left[place] = rest
-            else:
-                granted.refusing.append(place)
-        return granted._replace(limits=tuple(limits), takes=tuple(takes))
-
-    def _second(  # noqa: PLR0913, PLR0917 - as many as there are things to know
-        self, limit: PlannedLimit, family: Family, subject: str, take: int, least: int, now_ms: int, fresh: list[AnyCounter]
-    ) -> tuple[PlannedLimit, AnyCounter, int] | None:
-        """The second counter of a soft limit and what is granted of it; None when it has not enough."""
-        second = limit.second
-        assert second is not None  # noqa: S101 - it has a family
-        counter = family.counters.get(subject)
-        is_new = counter is None
-        counter = counter or family.fresh(subject)
-        take, least = min(take, second.capacity), min(least, second.capacity)
-        rest = counter.rest(second, now_ms)
-        if rest < least:
-            return None
-        if is_new:
-            fresh.append(counter)
-        return second, counter, min(take, rest)
-
     def _repeated(self, account: Account, held: Reservation, now: float, now_ms: int) -> Admission:
         counters = [
             (limit, family.counters.get(subject) or family.fresh(subject))
@@ -288,59 +224,43 @@ class MemoryStore:
         resets = tuple([counter.reset(limit, now_ms) for limit, counter in counters])
         return Admission((), left, resets, held.granted, now, is_repeat=True)
 
-    def _retry_at(self, claim: Claim, refusing: list[int], lines: tuple[_Line, ...], now_ms: int) -> float:
-        latest = 0
-        for place in refusing:
-            limit, family, second = lines[place]
-            if limit.kind == "held":
-                return 0.0
-            subject, least = claim.account.subjects[place], claim.leasts[place]
-            retry = (family.counters.get(subject) or family.fresh(subject)).retry_ms(limit, least, now_ms)
-            if limit.second is not None and second is not None:
-                counter = second.counters.get(subject) or second.fresh(subject)
-                retry = min(retry, counter.retry_ms(limit.second, min(least, limit.second.capacity), now_ms))
-            latest = max(latest, retry)
-        return latest / 1000
-
     def _settle(self, settlement: Settlement, now: float, now_ms: int) -> Settled:
         rid, account, used, record, outcome, is_undone, may_charge = settlement
         held = self.reservations.take(rid)
         if held is not None:
-            changes = self.changes
-            if is_undone or len(used) != len(held.limits):
-                used = ()
-            for place, (limit, holding, taken) in enumerate(zip(held.limits, held.holdings, held.granted, strict=True)):
-                spent = used[place] if used else 0
-                if not used and limit.is_firm and not is_undone:
-                    spent = taken
-                holding.settle(limit, taken, spent, now_ms)
-                counter = holding.counter
-                if counter.family.is_long:
-                    self._touch(counter)
-                if limit.thresholds:
-                    self._tell(limit, counter, now_ms)
+            self._replace(held, used, now_ms, is_undone=is_undone)
             if is_undone:
-                if changes is not None and changes.opened.pop(rid, None) is None:
-                    changes.undone.add(rid)
-                return Settled.REPLACED
-            until = self.settled.add(rid, now_ms)
-            if changes is not None:
-                changes.opened.pop(rid, None)
-                changes.ended.append((rid, until, False))
-                if record:
-                    changes.tell(usage_line(rid, outcome, held.admitted_ms, now_ms, record))
+                if self.changes is not None and self.changes.opened.pop(rid, None) is None:
+                    self.changes.undone.add(rid)
+            else:
+                self._end(rid, outcome, held.admitted_ms, now_ms, record)
             return Settled.REPLACED
         if self.settled.has(rid):
             return Settled.REPEATED
         if is_undone or not may_charge or account is None:
             return Settled.UNKNOWN
         self._charge(account, used, counts_firm=not self.overdue.discard(rid), now=now, now_ms=now_ms)
-        until = self.settled.add(rid, now_ms)
-        if self.changes is not None:
-            self.changes.ended.append((rid, until, False))
-            if record:
-                self.changes.tell(usage_line(rid, outcome, 0, now_ms, record))
+        self._end(rid, outcome, 0, now_ms, record)
         return Settled.LATE
+
+    def _replace(self, held: Reservation, used: tuple[int, ...], now_ms: int, *, is_undone: bool) -> None:
+        if is_undone or len(used) != len(held.limits):
+            used = tuple([taken if limit.is_firm and not is_undone else 0 for limit, taken in zip(held.limits, held.granted, strict=True)])
+        for limit, holding, taken, spent in zip(held.limits, held.holdings, held.granted, used, strict=True):
+            holding.settle(limit, taken, spent, now_ms)
+            counter = holding.counter
+            if counter.family.is_long:
+                self._touch(counter)
+            if limit.thresholds:
+                self._tell(limit, counter, now_ms)
+
+    def _end(self, rid: str, outcome: str, admitted_ms: int, now_ms: int, record: str) -> None:
+        until = self.settled.add(rid, now_ms)
+        if (changes := self.changes) is not None:
+            changes.opened.pop(rid, None)
+            changes.ended.append((rid, until, False))
+            if record:
+                changes.tell(usage_line(rid, outcome, admitted_ms, now_ms, record))
 
     def _charge(self, account: Account, used: tuple[int, ...], *, counts_firm: bool, now: float, now_ms: int) -> None:
         """Add to current windows, whatever is left in them, and past max_counters too: what was used has to be counted."""
@@ -370,7 +290,7 @@ class MemoryStore:
         if self.changes is not None and counter.family.is_long:
             self.changes.touched.add(counter)
 
-    def _lines_of(self, account: Account, now: float) -> tuple[_Line, ...]:
+    def _lines_of(self, account: Account, now: float) -> tuple[Line, ...]:
         """Where the account's counters are, all in their current windows."""
         plan, tenant, _ = account
         lines = self._lines.get((plan, tenant))
@@ -379,7 +299,7 @@ class MemoryStore:
                 self._lines.clear()
             get = self.families.get
             lines = self._lines[plan, tenant] = tuple(
-                _Line(
+                Line(
                     limit,
                     get(limit.counter, tenant, limit.window, now),
                     None if limit.second is None else get(limit.second.counter, tenant, limit.window, now),

@@ -17,7 +17,9 @@ def counted(previous: int, share: int) -> int:
     return previous // SHARES * share - (-(previous % SHARES * share) // SHARES)
 
 
-def sliding_retry_ms(*, take: int, amount: int, newer: int, older: int, end_ms: int, length_ms: int) -> int:
+def sliding_retry_ms(  # noqa: PLR0913 - as many as there are things to know
+    *, take: int, amount: int, newer: int, older: int, end_ms: int, length_ms: int
+) -> int:
     """When `take` fits, at most `amount`, into a sliding window that holds `newer` and `older`, if nothing else comes."""
     room = amount - newer - take
     if room >= 0:
@@ -41,6 +43,8 @@ def drained(level: int, amount: int, elapsed_ms: int) -> int:
     return max(0, level - amount * elapsed_ms)
 
 
-def gcra_retry_ms(*, take: int, burst: int, amount: int, level: int, now_ms: int, length_ms: int) -> int:
+def gcra_retry_ms(  # noqa: PLR0913 - as above
+    *, take: int, burst: int, amount: int, level: int, now_ms: int, length_ms: int
+) -> int:
     """When `take` fits, at most `burst`, if nothing else comes."""
     return now_ms - (-(level + (take - burst) * length_ms) // amount)

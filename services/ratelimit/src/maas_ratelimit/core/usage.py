@@ -81,7 +81,8 @@ def settlement(settle: Settle, usage: Usage) -> Settlement:
         return Settlement(settle.rid, account, (), "", is_undone=verdict == "undelivered", may_charge=False)
     cost = caller.price.cost(inputs, outputs, cached)
     used = () if account is None else account.plan.of_each((1, total, inputs, outputs, cost, 0))
-    text = f"{caller.facts}{SEPARATOR}{inputs}{SEPARATOR}{outputs}{SEPARATOR}{cached}{SEPARATOR}{total}{SEPARATOR}{cost}{SEPARATOR}{settle.code}"
+    counts = f"{inputs}{SEPARATOR}{outputs}{SEPARATOR}{cached}{SEPARATOR}{total}{SEPARATOR}{cost}{SEPARATOR}{settle.code}"
+    text = f"{caller.facts}{SEPARATOR}{counts}"
     return Settlement(settle.rid, account, used, text, "measured" if verdict == "measured" else "estimated")
 
 
