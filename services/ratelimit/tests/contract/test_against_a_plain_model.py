@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from maas_common.testing import FakeClock
@@ -220,7 +220,9 @@ class Calls(RuleBasedStateMachine):
     @invariant()
     def counters_agree(self) -> None:
         for caller in self.everybody:
-            assert caller.states() == self.model.read(caller.account, now=self.clock.now())
+            counters = [limit.counter for limit in caller.plan.limits]
+            expected = self.model.read(caller.account, now=self.clock.now())
+            assert dict(zip(counters, caller.states(), strict=True)) == dict(zip(counters, expected, strict=True))
 
     @invariant()
     def events_agree(self) -> None:
@@ -278,16 +280,25 @@ def expired_at(event: object) -> object:
     return event.ended_ms if isinstance(event, Usage) and event.outcome == "expired" else event
 
 
-@pytest.mark.parametrize(("new_counting", "examples"), [("memory", 120), ("redis", 40), ("redis-cluster", 30)], indirect=["new_counting"])
+@pytest.mark.parametrize(("new_counting", "examples"), [("memory", 90), ("redis", 40), ("redis-cluster", 30)], indirect=["new_counting"])
 def test_a_store_agrees_with_the_plain_model(new_counting, examples):
     check(lambda: Calls(new_counting), examples)
 
 
 def test_a_process_goes_on_where_the_one_before_was_when_it_last_wrote():
-    check(lambda: CallsAndKills(counting_with_a_journal), examples=100)
+    check(lambda: CallsAndKills(counting_with_a_journal), examples=70)
 
 
 def check(machine: Callable[[], Calls], examples: int) -> None:
+    """Failures are shown as they were found: to shrink one would take minutes."""
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=examples, stateful_step_count=30, deadline=None, suppress_health_check=[*HealthCheck])
+        machine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=30,
+            deadline=None,
+            phases=[Phase.reuse, Phase.generate],
+            report_multiple_bugs=False,
+            suppress_health_check=[*HealthCheck],
+        ),
     )

@@ -129,3 +129,18 @@ def test_each_reservation_has_its_own_time(ann, counting, clock):
         clock.time = in_ms(begin + RESERVATION_TTL_S * 1000 + number * 60_000)
         counting.sweep()
         assert caller.used() == [(0, 4 - number)]
+
+
+@pytest.mark.parametrize("wait_s", [0, 1, 120])
+def test_an_id_that_was_undone_and_came_again_is_released_once(ann, counting, clock, wait_s):
+    caller = ann("1;t:total_tokens:1000:1d:user;c:concurrency:9:-:user")
+    caller.admit(1)
+    caller.undo(1)
+    clock.advance(wait_s)
+    counting.tidy()
+    caller.admit(1)
+    caller.admit(2)
+    clock.advance(RESERVATION_TTL_S + 1)
+    counting.sweep()
+    assert caller.used() == [(0, 0), (0, 0)]
+    assert [event.outcome for event in counting.events()] == ["expired", "expired"]
