@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from maas_common.errors import InvalidArgumentError
 from maas_ratelimit.adapters import envoy_rls
+from maas_ratelimit.core.plans import Plan
 
 OK, OVER_LIMIT = rls_pb2.RateLimitResponse.OK, rls_pb2.RateLimitResponse.OVER_LIMIT
 HEADERS = st.lists(
@@ -63,18 +64,38 @@ def packed(headers) -> bytes:
 
 @given(HEADERS, st.integers(0, 3))
 def test_an_ok_is_read_as_it_was_meant(headers, descriptors):
-    read = rls_pb2.RateLimitResponse.FromString(envoy_rls.pack_ok(packed(headers), descriptors))
+    read = rls_pb2.RateLimitResponse.FromString(envoy_rls.pack_ok(descriptors) + packed(headers))
     assert (read.overall_code, [status.code for status in read.statuses]) == (OK, [OK] * descriptors)
     assert [(header.key, header.value) for header in read.response_headers_to_add] == headers
     assert read.raw_body == b""
 
 
-@given(HEADERS, st.binary(max_size=300))
-def test_a_refusal_is_read_as_it_was_meant(headers, body):
-    read = rls_pb2.RateLimitResponse.FromString(envoy_rls.pack_over_limit(packed(headers), body))
-    assert (read.overall_code, [status.code for status in read.statuses]) == (OVER_LIMIT, [OVER_LIMIT])
-    assert [(header.key, header.value) for header in read.response_headers_to_add] == [("content-type", "application/json"), *headers]
-    assert read.raw_body == body
+LEFT, SECONDS = st.integers(-(10**16), 10**16), st.integers(-5, 366 * 86400)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("1;r:requests:10:1m:user", (10, rls_pb2.RateLimitResponse.RateLimit.MINUTE)),
+        ("1;r:requests:10:7s:user", (10, rls_pb2.RateLimitResponse.RateLimit.UNKNOWN)),
+        ("1;r:total_tokens:9000000000000000:month:user", (2**32 - 1, rls_pb2.RateLimitResponse.RateLimit.MONTH)),
+    ],
+)
+@given(headers=HEADERS, left=LEFT, seconds=SECONDS)
+def test_the_limit_that_tells_is_read_as_it_was_meant(text, told, headers, left, seconds):
+    limit = Plan.parse(text).limits[0]
+    ok = rls_pb2.RateLimitResponse.FromString(envoy_rls.pack_ok_by(limit, left, seconds) + packed(headers))
+    refusal = rls_pb2.RateLimitResponse.FromString(envoy_rls.pack_over_limit_by(limit, left, seconds, packed(headers)))
+    for read, code in ((ok, OK), (refusal, OVER_LIMIT)):
+        assert (read.overall_code, [status.code for status in read.statuses]) == (code, [code])
+        (status,) = read.statuses
+        current = status.current_limit
+        assert (current.name, current.requests_per_unit, current.unit) == ("r", *told)
+        assert status.limit_remaining == min(max(0, left), 2**32 - 1)
+        assert (status.duration_until_reset.seconds, status.HasField("duration_until_reset")) == (max(0, seconds), seconds > 0)
+    assert [(header.key, header.value) for header in ok.response_headers_to_add] == headers
+    assert [(header.key, header.value) for header in refusal.response_headers_to_add] == [("content-type", "application/json"), *headers]
+    assert (ok.raw_body, refusal.raw_body) == (b"", limit.refusal)
 
 
 def test_what_is_too_large_is_refused_with_a_status_of_its_own():
@@ -86,7 +107,7 @@ def test_what_is_too_large_is_refused_with_a_status_of_its_own():
 
 @given(st.from_regex(r"[a-z0-9._/-]{1,128}", fullmatch=True), st.integers(0, 10**15), HEADERS)
 def test_what_the_model_and_the_body_are_told_is_merged_into_an_ok(limit_id, cap, headers):
-    packed_ok = envoy_rls.pack_ok(packed(headers)) + envoy_rls.pack_throttled(limit_id) + envoy_rls.pack_output_cap(cap)
+    packed_ok = envoy_rls.pack_ok() + packed(headers) + envoy_rls.pack_throttled(limit_id) + envoy_rls.pack_output_cap(cap)
     read = rls_pb2.RateLimitResponse.FromString(packed_ok)
     assert (read.overall_code, [status.code for status in read.statuses]) == (OK, [OK])
     assert [(header.key, header.value) for header in read.request_headers_to_add] == [("x-maas-throttled", limit_id)]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from maas_common.errors import InvalidArgumentError
+from maas_common.limits import MAX_AMOUNT
 from maas_ratelimit.core.pricing import FREE, Price, read_price
 
 MILLION = 10**6
@@ -22,9 +23,9 @@ def exactly(price: Price, inputs: int, outputs: int, cached: int) -> Fraction:
 
 
 @given(PRICES, TOKENS, TOKENS, st.data())
-def test_a_cost_is_the_exact_one_rounded_up(price, inputs, outputs, data):
+def test_a_cost_is_the_exact_one_rounded_up_and_no_more_than_can_be_counted(price, inputs, outputs, data):
     cached = data.draw(st.integers(0, inputs))
-    assert price.cost(inputs, outputs, cached) == ceil(exactly(price, inputs, outputs, cached))
+    assert price.cost(inputs, outputs, cached) == min(ceil(exactly(price, inputs, outputs, cached)), MAX_AMOUNT)
 
 
 @given(PRICES.filter(lambda price: price.output), TOKENS, TOKENS)

@@ -14,6 +14,8 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from maas_common.errors import InvalidArgumentError
 
+from maas_ratelimit.core.plans import PlannedLimit
+
 METHOD = "/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit"
 _Response = rls_pb2.RateLimitResponse
 _LONGEST_PAIR = 127 - 4
@@ -59,14 +61,46 @@ def only_descriptor(request: Request) -> Mapping[str, str]:
     return descriptors[0].entries
 
 
-def pack_ok(headers: bytes = b"", descriptors: int = 1) -> bytes:
-    """The request goes on, and its answer gets the headers, each from `pack_header`."""
-    return (_OK if descriptors == 1 else _statuses(_Response.OK, descriptors)) + headers
+def pack_ok(descriptors: int = 1) -> bytes:
+    """The request goes on; none of its limits is told."""
+    return _OK if descriptors == 1 else _OK_CODE + _statuses(_Response.OK, descriptors)
 
 
-def pack_over_limit(headers: bytes, body: bytes) -> bytes:
-    """The request is refused with this body, JSON, and these headers, each from `pack_header`."""
-    return _OVER_LIMIT + headers + _body(body)
+def pack_ok_by(limit: PlannedLimit, left: int, resets_in_s: int) -> bytes:
+    """The request goes on; of its limits this one is told."""
+    return _OK_CODE + _status(_Response.OK, limit, left, resets_in_s)
+
+
+def pack_over_limit_by(limit: PlannedLimit, left: int, resets_in_s: int, headers: bytes) -> bytes:
+    """The request is refused by this limit, with its body and these headers, each from `pack_header`."""
+    return _OVER_LIMIT_CODE + _status(_Response.OVER_LIMIT, limit, left, resets_in_s) + _JSON + headers + _body(limit.refusal)
+
+
+def _status(code: int, limit: PlannedLimit, left: int, resets_in_s: int) -> bytes:
+    """A response with nothing but a DescriptorStatus: code, limit, what is left of it and for how long. Written by hand as headers are."""
+    status = b"\x08%c%b\x18%b" % (code, _current_limit(limit), _varint(min(max(0, left), _MOST)))
+    if resets_in_s > 0:
+        seconds = _varint(resets_in_s)
+        status += b"\x22%c\x08%b" % (len(seconds) + 1, seconds)
+    return b"\x12%b%b" % (_varint(len(status)), status)
+
+
+@lru_cache(maxsize=4096)
+def _current_limit(limit: PlannedLimit) -> bytes:
+    unit = _UNITS.get(limit.window.text, _Response.RateLimit.UNKNOWN)
+    current = _Response.RateLimit(name=limit.limit.id, requests_per_unit=min(limit.amount, _MOST), unit=unit)
+    return _serialized(_Response.DescriptorStatus(current_limit=current))
+
+
+@lru_cache(maxsize=16384)
+def _varint(number: int) -> bytes:
+    """A number as protobuf writes it: seven bits a byte, the lowest first, the top bit set on all but the last."""
+    encoded = bytearray()
+    while number > 0x7F:  # noqa: PLR2004 - seven bits
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)
 
 
 @lru_cache(maxsize=4096)
@@ -76,7 +110,7 @@ def _body(body: bytes) -> bytes:
 
 def pack_too_large(body: bytes) -> bytes:
     """The request is refused with this body, JSON, and by the gateway's Lua with a 400: this protocol knows only 429."""
-    return pack_over_limit(_TOO_LARGE, body)
+    return _OVER_LIMIT_CODE + _statuses(_Response.OVER_LIMIT, 1) + _JSON + _TOO_LARGE + _body(body)
 
 
 def pack_throttled(limit_id: str) -> bytes:
@@ -108,7 +142,7 @@ def pack_header(name: str, value: str) -> bytes:
 
 
 def _statuses(code: int, descriptors: int) -> bytes:
-    return _serialized(_Response(overall_code=code, statuses=[{"code": code}] * descriptors))
+    return _serialized(_Response(statuses=[{"code": code}] * descriptors))
 
 
 def _serialized(message: Message) -> bytes:
@@ -140,6 +174,18 @@ def _field(name: str, number: int, messages: str | None = None) -> Field:
 
 
 _REQUEST, _DESCRIPTOR = _request_classes()
-_OK = _statuses(_Response.OK, 1)
+_OK_CODE, _OVER_LIMIT_CODE = (_serialized(_Response(overall_code=code)) for code in (_Response.OK, _Response.OVER_LIMIT))
+_OK = _OK_CODE + _statuses(_Response.OK, 1)
+_JSON = pack_header("content-type", "application/json")
 _TOO_LARGE = _metadata("status", "400")
-_OVER_LIMIT = _statuses(_Response.OVER_LIMIT, 1) + pack_header("content-type", "application/json")
+_MOST = 2**32 - 1
+"""Amounts have 32 bits here."""
+_UNITS = {
+    "1s": _Response.RateLimit.SECOND,
+    "1m": _Response.RateLimit.MINUTE,
+    "1h": _Response.RateLimit.HOUR,
+    "1d": _Response.RateLimit.DAY,
+    "day": _Response.RateLimit.DAY,
+    "week": _Response.RateLimit.WEEK,
+    "month": _Response.RateLimit.MONTH,
+}

@@ -35,12 +35,12 @@ class HeaderWriter:
 
     def admitted(self, plan: Plan, admission: Admission) -> bytes:
         """Headers of a request that goes on."""
-        requests = _tightest(plan.requests, admission)
+        requests = tightest(plan.requests, admission)
         return self._write(plan, admission, requests, requests)
 
     def refused(self, plan: Plan, admission: Admission) -> bytes:
         """Headers of a 429, Retry-After among them: at that time, and not before, the request would pass if nothing else came."""
-        headers = self._write(plan, admission, refusing_longest(admission), _tightest(plan.requests, admission))
+        headers = self._write(plan, admission, refusing_longest(admission), tightest(plan.requests, admission))
         if not admission.retry_at:
             return headers
         return headers + self._encode("retry-after", str(max(1, ceil(admission.retry_at - admission.now))))
@@ -55,7 +55,7 @@ class HeaderWriter:
             if requests is not None:
                 headers += self._for("requests", limits[requests].amount, resets[requests] - second)
                 headers += self._left("x-ratelimit-remaining-requests", left[requests])
-            if (tokens := _tightest(plan.tokens, admission)) is not None:
+            if (tokens := tightest(plan.tokens, admission)) is not None:
                 headers += self._for("tokens", limits[tokens].amount, resets[tokens] - second)
                 headers += self._left("x-ratelimit-remaining-tokens", left[tokens])
         if self._ietf and limits:
@@ -84,8 +84,8 @@ def refusing_longest(admission: Admission) -> int:
     return max(admission.refusing, key=admission.resets.__getitem__)
 
 
-def _tightest(places: tuple[int, ...], admission: Admission) -> int | None:
-    """The place with the least left; of those that are equal the one that stays so for the longest."""
+def tightest(places: tuple[int, ...], admission: Admission) -> int | None:
+    """Of these places the one with the least left, of those that are equal the one that stays so for the longest; None of none."""
     if not places:
         return None
     left, resets = admission.left, admission.resets

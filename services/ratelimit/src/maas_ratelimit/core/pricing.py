@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from maas_common.errors import InvalidArgumentError
+from maas_common.limits import MAX_AMOUNT
 
 _PRICE = re.compile(r"([0-9]{1,13})/([0-9]{1,13})/([0-9]{1,13})")
 _MILLION = 1_000_000
@@ -20,10 +21,11 @@ class Price(NamedTuple):
     cached: int
 
     def cost(self, inputs: int, outputs: int, cached: int = 0) -> int:
-        """Micro-dollars, rounded up: what is not free costs something. `inputs` has the cached ones in it."""
+        """Micro-dollars, at most MAX_AMOUNT, rounded up: what is not free costs something. `inputs` has the cached ones in it."""
         if self is FREE:
             return 0
-        return -(-((inputs - cached) * self.input + cached * self.cached + outputs * self.output) // _MILLION)
+        cost = -(-((inputs - cached) * self.input + cached * self.cached + outputs * self.output) // _MILLION)
+        return min(cost, MAX_AMOUNT)
 
     def outputs_for(self, budget: int, inputs: int) -> int | None:
         """The most output tokens that `budget` micro-dollars pay for beside `inputs`; None: as many as one likes."""

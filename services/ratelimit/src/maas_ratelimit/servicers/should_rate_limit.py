@@ -16,7 +16,7 @@ from maas_ratelimit.core.claims import claim, output_cap
 from maas_ratelimit.core.counting import Admission, Claim, Operation, Outcome, Settled, Settlement
 from maas_ratelimit.core.descriptors import Admit, Settle
 from maas_ratelimit.core.estimates import Estimates
-from maas_ratelimit.core.headers import HeaderWriter, refusing_longest
+from maas_ratelimit.core.headers import HeaderWriter, refusing_longest, tightest
 from maas_ratelimit.core.plans import Plans
 from maas_ratelimit.core.refusals import too_large_body
 from maas_ratelimit.core.usage import HOLDS_NOTHING, Usage, settlement, used
@@ -122,9 +122,11 @@ class ShouldRateLimit:
             self._metrics.count_exceeded([plan.limits[place].limit.id for place in outcome.exceeded])
         if outcome.refusing:
             self._metrics.refused += 1
-            limit = plan.limits[refusing_longest(outcome)]
+            place = refusing_longest(outcome)
+            limit = plan.limits[place]
             log.debug("request is over its limits", rid=admit.rid, limit=limit.limit.id)
-            return envoy_rls.pack_over_limit(self._headers.refused(plan, outcome), limit.refusal)
+            resets_in_s = outcome.resets[place] - int(outcome.now)
+            return envoy_rls.pack_over_limit_by(limit, outcome.left[place], resets_in_s, self._headers.refused(plan, outcome))
         if not outcome.is_counted:
             self._metrics.uncounted += 1
             return _GO_ON
@@ -132,7 +134,12 @@ class ShouldRateLimit:
             self._metrics.repeated += 1
         else:
             self._metrics.admitted += 1
-        answer = envoy_rls.pack_ok(self._headers.admitted(plan, outcome))
+        told = tightest(plan.requests or plan.tokens, outcome)
+        if told is None:
+            answer = _GO_ON
+        else:
+            answer = envoy_rls.pack_ok_by(plan.limits[told], outcome.left[told], outcome.resets[told] - int(outcome.now))
+        answer += self._headers.admitted(plan, outcome)
         if outcome.throttled:
             self._metrics.throttled += 1
             answer += envoy_rls.pack_throttled(plan.limits[outcome.throttled[0]].limit.id)
