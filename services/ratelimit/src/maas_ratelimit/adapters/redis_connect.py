@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
@@ -164,6 +165,7 @@ class _Cluster:
     def __init__(self, make: Callable[[], RedisCluster]) -> None:
         self._make = make
         self._cluster: RedisCluster | None = None
+        self._lock = Lock()
         self._is_doubted = False
         self._slots: dict[str, int] = {}
 

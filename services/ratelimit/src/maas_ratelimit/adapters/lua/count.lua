@@ -95,7 +95,7 @@ local homes, by_name = {}, {}
 local function home_of(name)
   local home = by_name[name]
   if not home then
-    home = { name = name, key = name ~= 'c' and tag .. ':' .. name or false, slots = {}, count = 0, mine = {} }
+    home = { name = name, key = name ~= 'c' and tag .. ':' .. name or false, slots = {}, count = 0, mine = {}, names = {} }
     by_name[name], homes[#homes + 1] = home, home
   end
   return home
@@ -156,23 +156,20 @@ local function put(slot, value)
 end
 
 local function at(home, field)
-  local slots = home.slots
-  local slot = slots[field]
-  if not slot then
-    slot = count + 1
-    count, slots[field], fields[slot], homes_of[slot] = slot, slot, field, home
-    if is_got then
-      put(slot, home.key and call('HGET', home.key, field) or not home.key and call('GET', tag .. ':c:' .. field))
-    else
-      local mine = home.count + 1
-      home.count, home.mine[mine] = mine, slot
-    end
+  local slot = home.slots[field]
+  if slot then return slot end
+  slot = count + 1
+  count, home.slots[field], fields[slot], homes_of[slot] = slot, slot, field, home
+  if is_got then
+    put(slot, home.key and call('HGET', home.key, field) or not home.key and call('GET', tag .. ':c:' .. field))
+  else
+    local mine = home.count + 1
+    home.count, home.mine[mine], home.names[mine] = mine, slot, home.key and field or tag .. ':c:' .. field
   end
   return slot
 end
 
 local function find(limit, field)
-  if type(field) == 'number' then return field end -- found before
   local slot = at(limit.home, field)
   if limit.older then olders[slot] = at(limit.older, field) end
   return slot
@@ -215,9 +212,10 @@ for i = 1, operations do
     local plan = plans[A[q + 2]]
     q = q + 4
     for place = 1, #plan do
-      local limit = plan[place]
-      local slot = find(limit, A[q])
-      A[q] = slot -- from here on, instead of the subject
+      local limit, field = plan[place], A[q]
+      local slot = limit.home.slots[field]
+      if not slot or limit.older then slot = find(limit, field) end
+      A[q] = slot -- from here on, instead of the field
       if limit.second then find_second(limit, slot) end
       q = q + 3
     end
@@ -236,22 +234,25 @@ for i = 1, operations do
   end
 end
 for _, home in ipairs(homes) do
-  local mine, length, key = home.mine, home.count, home.key
+  local mine, names, length, key = home.mine, home.names, home.count, home.key
+  if key and length > 0 then
+    length = length + 1
+    names[length], mine[length] = '', 0 -- the pad: whether the hash is there
+  end
   for from = 1, length, PAGE do
-    local names, j = {}, 0
-    for k = from, from + PAGE - 1 < length and from + PAGE - 1 or length do
-      j = j + 1
-      names[j] = key and fields[mine[k]] or tag .. ':c:' .. fields[mine[k]]
+    local to = from + PAGE - 1 < length and from + PAGE - 1 or length
+    local values = key and call('HMGET', key, unpack(names, from, to)) or not key and call('MGET', unpack(names, from, to))
+    for k = from, to do
+      local slot, value = mine[k], values[k - from + 1]
+      if slot == 0 then
+        home.is_there = value
+      elseif value then
+        U[slot], R[slot], N[slot] = struct_unpack('<i8i8i8', value)
+        exists[slot] = true
+      else
+        U[slot], R[slot], N[slot] = 0, 0, 0
+      end
     end
-    local values
-    if key then
-      names[j + 1] = '' -- the pad
-      values = call('HMGET', key, unpack(names))
-      home.is_there = values[j + 1]
-    else
-      values = call('MGET', unpack(names))
-    end
-    for k = 1, j do put(mine[from + k - 1], values[k]) end
   end
 end
 is_got = true
@@ -427,7 +428,7 @@ local function give_back(rid, admitted, slot, how, taken, used, window, amount)
   end
 end
 
-local changed, changes = {}, {}
+local changed, set, sets, gone = {}, { 't', time, 'n', '' }, 4, {}
 
 local function held_by(rid) -- the reservation, if it has one
   local state = states[rid]
@@ -441,12 +442,14 @@ local function held_by(rid) -- the reservation, if it has one
 end
 
 local function become(rid, state)
-  if not changed[rid] then
-    changed[rid] = true
-    changes[#changes + 1] = rid
+  local place = changed[rid]
+  if not place then
+    place = sets + 1
+    sets, changed[rid], set[place] = sets + 2, place, rid
   end
-  states[rid] = state
-  reservations[rid] = nil
+  set[place + 1], states[rid] = state or '', state
+  if reservations[rid] then reservations[rid] = nil end
+  if not state then gone[#gone + 1] = rid end
 end
 
 local function ended(rid) -- "s", "x" or nothing; of one that holds nothing
@@ -457,7 +460,7 @@ local function ended(rid) -- "s", "x" or nothing; of one that holds nothing
 end
 
 -- Reservations past their deadlines ------------------------------------------------------------------------------------------------------
-local settled, expired, admitted = {}, {}, {}
+local settled, expired, admitted, admissions = {}, {}, {}, 0
 local outstanding, more = tonumber(known[2] or '0'), 0
 
 local function expire(rid, held)
@@ -613,7 +616,8 @@ local function admit(q)
   o = base
   become(rid, time .. (patched and cmsgpack.pack(patched) or state))
   outstanding = outstanding + 1
-  admitted[#admitted + 1] = rid
+  admissions = admissions + 1
+  admitted[admissions] = rid
 end
 
 local function charge(limit, slot, used, rid)
@@ -669,8 +673,9 @@ local function settle(q)
     out[o] = 3
   else
     for place = 1, #plan do
-      local limit, used = plan[place], A[q + place * 2 - 1]
-      if used > 0 and not (limit.firm and before == 'x') then charge(limit, find(limit, A[q + place * 2 - 2]), used, rid) end
+      local limit, slot, used = plan[place], A[q + place * 2 - 2], A[q + place * 2 - 1]
+      if type(slot) ~= 'number' then slot = find(limit, slot) end -- its reservation was undone in this very call
+      if used > 0 and not (limit.firm and before == 'x') then charge(limit, slot, used, rid) end
     end
     become(rid, 's' .. time)
     settled[#settled + 1] = rid
@@ -683,7 +688,7 @@ local function look(q)
   local plan = plans[A[q + 2]]
   for place = 1, #plan do
     local limit = plan[place]
-    local slot = find(limit, A[q + 2 + place])
+    local slot = A[q + 2 + place]
     local rest = rest_of(limit, slot)
     local used, reserved = U[slot], R[slot]
     if limit.kind == GCRA then used, reserved = -div(-level_of(slot, limit.amount), limit.window), 0 end
@@ -707,14 +712,15 @@ for slot = 1, count do
   local home, ttl = homes_of[slot], written[slot]
   if not ttl then
   elseif home.key then
-    local pairs_of = home.pairs
-    if not pairs_of then
-      pairs_of = {}
-      home.pairs = pairs_of
+    local given, n = home.given, home.gives
+    if not given then
+      given, n = {}, 0
+      home.given = given
     end
-    if home.drop or U[slot] ~= 0 or R[slot] ~= 0 then
-      local n = #pairs_of
-      pairs_of[n + 1], pairs_of[n + 2] = fields[slot], struct_pack('<i8i8i8', U[slot], R[slot], N[slot])
+    home.gives = n
+    if home.name ~= 'h' or U[slot] ~= 0 or R[slot] ~= 0 then
+      given[n + 1], given[n + 2] = fields[slot], struct_pack('<i8i8i8', U[slot], R[slot], N[slot])
+      home.gives = n + 2
     elseif exists[slot] then
       call('HDEL', home.key, fields[slot])
     end
@@ -724,9 +730,9 @@ for slot = 1, count do
   end
 end
 for _, home in ipairs(homes) do
-  local given = home.pairs
+  local given = home.given
   if given and #given > 0 then
-    local is_new = home.drop and not home.is_there and not call('HGET', home.key, '')
+    local is_new = home.name ~= 'h' and not home.is_there and not call('HGET', home.key, '')
     if is_new then given[#given + 1], given[#given + 2] = '', PAD end
     for from = 1, #given, PAGE do call('HSET', home.key, unpack(given, from, from + PAGE - 1 < #given and from + PAGE - 1 or #given)) end
     if is_new then
@@ -735,20 +741,12 @@ for _, home in ipairs(homes) do
     end
   end
 end
-if #changes > 0 then
-  local set, sets, gone = { 't', time, 'n', text(outstanding) }, 4, {}
-  for i = 1, #changes do
-    local rid = changes[i]
-    local state = states[rid]
-    if state then
-      set[sets + 1], set[sets + 2] = rid, state
-      sets = sets + 2
-    else
-      gone[#gone + 1] = rid
-    end
+if sets > 4 then
+  set[4] = text(outstanding)
+  call('HSET', ids, unpack(set, 1, sets))
+  for i = 1, #gone do
+    if not states[gone[i]] then call('HDEL', ids, gone[i]) end
   end
-  call('HSET', ids, unpack(set))
-  if #gone > 0 then call('HDEL', ids, unpack(gone)) end
   queue(':q', admitted)
   queue(':done', settled)
   queue(':late', expired)
