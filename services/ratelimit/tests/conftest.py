@@ -44,6 +44,11 @@ class Answer:
         self.headers = {header.key: header.value for header in response.response_headers_to_add}
         self.error = json.loads(response.raw_body)["error"] if response.raw_body else None
         self.codes = [status.code for status in response.statuses]
+        self.limits = [
+            (status.current_limit.name, status.current_limit.requests_per_unit, status.limit_remaining, status.duration_until_reset.seconds)
+            for status in response.statuses
+        ]
+        """What Envoy is told of each descriptor's limit: its id, amount, what is left, and seconds until it is whole."""
         self.upstream = {header.key: header.value for header in response.request_headers_to_add}
         """Headers that the model's server gets."""
         self.metadata = dict(response.dynamic_metadata)

@@ -28,7 +28,7 @@ def test_a_cost_is_the_exact_one_rounded_up_and_no_more_than_can_be_counted(pric
     assert price.cost(inputs, outputs, cached) == min(ceil(exactly(price, inputs, outputs, cached)), MAX_AMOUNT)
 
 
-@given(PRICES.filter(lambda price: price.output), TOKENS, TOKENS)
+@given(PRICES.filter(lambda price: price.output), st.integers(0, MAX_AMOUNT - 1), TOKENS)
 def test_a_budget_pays_for_as_many_tokens_as_fit_and_not_one_more(price, budget, inputs):
     most = price.outputs_for(budget, inputs)
     assert most == floor((budget - exactly(price, inputs, 0, 0)) / Fraction(price.output, MILLION))

@@ -44,6 +44,20 @@ def test_an_admitted_request_gets_its_headers(run):
     run(scenario)
 
 
+def test_envoy_is_told_the_limit_that_decides(run):
+    async def scenario(world) -> None:
+        plan = "1;b:requests:3:1h:user;c:requests:2:1m:user;t:total_tokens:500:1d:user"
+        assert (await world.admit(1, plan)).limits == [("c", 2, 1, 30)]
+        assert (await world.admit(2, plan)).limits == [("c", 2, 0, 30)]
+        assert (await world.admit(3, plan)).limits == [("t", 500, 100, 57570)]  # refuses for longer than c
+        assert (await world.settle(1, plan)).limits == [("", 0, 0, 0)]
+        assert (await world.admit(4, "1;t:total_tokens:500:1d:user", user="ben")).limits == [("t", 500, 300, 57570)]
+        assert (await world.admit(5, "1")).limits == [("", 0, 0, 0)]
+        assert (await world.admit(6, "1;c:concurrency:2:-:user")).limits == [("", 0, 0, 0)]
+
+    run(scenario)
+
+
 def test_the_headers_are_those_of_the_setting(run):
     async def scenario(world) -> None:
         assert set((await world.admit(1, FOUR)).headers) == {"ratelimit", "ratelimit-policy"}
