@@ -14,7 +14,8 @@
 -- {tag}:ends                windows by when the sweep drops them, at once and aside, before their TTL would
 -- {tag}:events              usage events
 --
--- All is read first, in few calls for all operations together, and written last: calls are what costs.
+-- All is read first, in few calls for all operations together, and written last: calls are what costs. Numbers are doubles: exact up to 2^53,
+-- so to all that a limit can hold.
 local call, struct_pack, struct_unpack = redis.call, struct.pack, struct.unpack
 local floor, ceil, fmod, format, sub, match = math.floor, math.ceil, math.fmod, string.format, string.sub, string.match
 local tag, tenant = KEYS[1], ARGV[4]
@@ -487,7 +488,7 @@ local function expire_from(list)
     local values = call('HMGET', ids, unpack(overdue))
     for i = 1, #overdue do
       local rid, value = overdue[i], values[i]
-      if value and #value > 14 then
+      if value and #value > 14 and not changed[rid] then -- what this call wrote is not in there yet
         states[rid] = value
         local held = held_by(rid)
         if held.since + reservation_ttl <= now then expire(rid, held) end
