@@ -166,7 +166,7 @@ class Calls(RuleBasedStateMachine):
         settlement = self.settlement(number, tokens, has_record=has_record)
         self.do(settlement._replace(outcome="estimated" if is_estimated else "measured"))
 
-    @rule(data=st.data(), number=RIDS, tokens=st.integers(0, 400) | st.just(9 * 10**15), may_charge=st.sampled_from([True, True, False]))
+    @rule(data=st.data(), number=RIDS, tokens=st.integers(0, 400) | st.just(10**14), may_charge=st.sampled_from([True, True, False]))
     def a_request_ends(self, data, number: int, tokens: int, *, may_charge: bool) -> None:
         self.caller(number, data)
         self.do(self.settlement(number, tokens)._replace(may_charge=may_charge))

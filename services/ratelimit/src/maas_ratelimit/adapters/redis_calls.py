@@ -16,6 +16,9 @@ from maas_ratelimit.adapters.redis_tags import KEPT_MS, Tags
 from maas_ratelimit.core.counting import Account, CounterState, Operation, Outcome
 
 
+_COUNT = ("count/plans", "count/counters", "count/windows", "count/reservations", "count/operations")
+
+
 class Tag(NamedTuple):
     """A tenant's keys, or a part of them; what all begin with, in braces, so that a cluster has them on one node."""
 
@@ -36,7 +39,7 @@ class Calls:
         self._latest = 0.0
         self._place = place(options)
         self._codec = Codec()
-        script = Script("count")
+        script = Script(*_COUNT)
         self._counting = Links(nodes, script, options.timeout_s)
         self._looking = Links(nodes, script, options.timeout_s)
         self._forgetting = Links(nodes, Script("forget"), options.timeout_s)

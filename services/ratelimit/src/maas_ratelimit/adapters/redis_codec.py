@@ -1,4 +1,4 @@
-"""Operations as the script reads them, and what it answers: a flat MessagePack array there, 64-bit integers back. See lua/count.lua."""
+"""Operations as the script reads them, and what it answers: a flat MessagePack array there, 64-bit integers back. See lua/count."""
 
 from __future__ import annotations
 

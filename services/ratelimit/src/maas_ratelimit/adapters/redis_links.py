@@ -19,10 +19,11 @@ Reply: TypeAlias = object
 
 
 class Script:
-    """One of the Lua files beside this one."""
+    """A Lua script: files beside this one, one after the other."""
 
-    def __init__(self, name: str) -> None:
-        source = (files("maas_ratelimit.adapters") / "lua" / f"{name}.lua").read_bytes()
+    def __init__(self, *names: str) -> None:
+        folder = files("maas_ratelimit.adapters") / "lua"
+        source = b"".join([(folder / f"{name}.lua").read_bytes() for name in names])
         self._sha = sha1(source, usedforsecurity=False).hexdigest().encode()
         self.load = _pack(b"SCRIPT", b"LOAD", source)
         """The command that brings it to a server."""
