@@ -116,6 +116,12 @@ def counting_in_redis(clock: FakeClock) -> Counting:
     return _over_the_network(store, clock, [store.nodes.of("")])
 
 
+def counting_by_subject(clock: FakeClock) -> Counting:
+    """With a hash tag for each few subjects: a claim over several of them is several calls."""
+    store = redis_store(clock.now, hash_tag="subject")
+    return _over_the_network(store, clock, [store.nodes.of("")], sweep=store.sweep)
+
+
 def counting_in_a_redis_cluster(clock: FakeClock) -> Counting:
     servers = _cluster()
     clients = [server.client() for server in servers]
@@ -124,12 +130,12 @@ def counting_in_a_redis_cluster(clock: FakeClock) -> Counting:
     return _over_the_network(redis_store(clock.now, url=servers[0].url, cluster=True), clock, clients)
 
 
-def _over_the_network(store: Any, clock: FakeClock, clients: Sequence[Any]) -> Counting:
+def _over_the_network(store: Any, clock: FakeClock, clients: Sequence[Any], sweep: Callable[[], None] | None = None) -> Counting:
     def lines() -> list[str]:
         found = [entry for client in clients for key in client.keys("*:events") for entry in client.xrange(key)]
         return [fields[b"line"].decode() for _, fields in sorted(found, key=lambda entry: tuple(map(int, entry[0].split(b"-"))))]
 
-    def sweep() -> None:
+    def sweep_each() -> None:
         """Every call does some of it for its tenant, and time goes on for that one alone."""
         for tenant in TENANTS:
             nobody = Account(_NO_LIMITS, tenant, ())
@@ -140,7 +146,7 @@ def _over_the_network(store: Any, clock: FakeClock, clients: Sequence[Any]) -> C
                 _, settled = store.run(operations, now=clock.now())
                 assert settled is Settled.REPLACED
 
-    return Counting(store, RedisAdmin(store, clock.now), clock, lines, sweep, store.sweep)
+    return Counting(store, RedisAdmin(store, clock.now), clock, lines, sweep or sweep_each, store.sweep)
 
 
 @cache
@@ -158,5 +164,6 @@ STORES = {
     "model": counting_plainly,
     "memory": counting_in_memory,
     "redis": counting_in_redis,
+    "redis-by-subject": counting_by_subject,
     "redis-cluster": counting_in_a_redis_cluster,
 }
