@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import grpc
 import pytest
 from envoy.service.ratelimit.v3 import rls_pb2
+from hypothesis import HealthCheck, settings
 from maas.ratelimit.v1.limits_pb2 import PeekRequest
 from maas.ratelimit.v1.limits_pb2_grpc import LimitsServiceStub
 from maas_common.server import serve
@@ -17,6 +18,9 @@ from maas_ratelimit.adapters.envoy_rls import METHOD
 from maas_ratelimit.app import build
 from maas_ratelimit.settings import RatelimitSettings
 from prometheus_client import CollectorRegistry
+
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # no assertions on time
+settings.load_profile("suite")
 
 ANN = "https://issuer.example|ann"
 NOW = 1_800_000_030.0

@@ -164,6 +164,16 @@ def test_a_value_that_looks_like_all_that_is_missing_after_it_is_a_value(missing
         assert not is_quick(packed([*entries[: -missing - 1], (key, whole)]))
 
 
+@pytest.mark.parametrize("known", [ADMIT, SETTLE])
+@pytest.mark.parametrize(
+    ("key", "value"), [("kind", "settle"), ("kind", "admit"), ("rid", "f" * 32), ("user", "ben"), ("bytes", "1"), ("flags", "1")]
+)
+def test_of_an_entry_that_is_there_twice_the_last_counts(known, key, value):
+    entries = list(known.items())
+    for place in range(len(entries) + 1):
+        agree(packed([*entries[:place], (key, value), *entries[place:]]))
+
+
 @given(st.lists(descriptors(), max_size=3), st.sampled_from(["maas", "edge", "", "maas2", "maaS"]))
 def test_any_number_of_descriptors_of_any_domain(several, domain):
     agree(packed(*several, domain=domain))
