@@ -45,7 +45,7 @@ def _measure(counters: int) -> tuple[float, float]:
     if store.live_counters != counters:
         raise RuntimeError(f"{store.live_counters} counters live, not {counters}")
     admit, settle = (sorted(times)[len(times) // 2] / _TOGETHER * 1e6 for times in (admits, settles))
-    size = f"{grown:16.0f}" if counters >= 1_000_000 else ""  # noqa: PLR2004 - few counters vanish among all else
+    size = f"{grown:16.0f}" if counters >= 1_000_000 else ""
     print(f"{counters:14,d} {admit:10.2f} {settle:10.2f} {size}", flush=True)
     return admit, settle
 

@@ -15,7 +15,6 @@ from maas_ratelimit.adapters.redis_options import RedisOptions
 from maas_ratelimit.adapters.redis_tags import KEPT_MS, Tags
 from maas_ratelimit.core.counting import Account, CounterState, Operation, Outcome
 
-
 _COUNT = ("count/plans", "count/counters", "count/windows", "count/reservations", "count/operations")
 
 
