@@ -8,11 +8,27 @@ from typing import TYPE_CHECKING, Protocol
 from maas_ratelimit.core import algorithms
 
 if TYPE_CHECKING:
-    from maas_ratelimit.adapters.memory_families import Family
+    from maas_common.windows import Window
+
     from maas_ratelimit.core.plans import PlannedLimit
 
 NEVER = 0
 """The end of what has none."""
+
+
+class AnyFamily(Protocol):
+    """One limit's counters in one tenant: memory_families."""
+
+    name: str
+    tenant: str
+    window: Window
+    window_s: int
+    is_long: bool
+    """Its counters are worth keeping through a restart."""
+    end: int
+    """Of the current window."""
+    counters: dict[str, AnyCounter]
+    """Of the current window, by subject."""
 
 
 class Holding(Protocol):
@@ -31,7 +47,7 @@ class Holding(Protocol):
 class AnyCounter(Protocol):
     """One limit's counter of one subject. Times in milliseconds, but for `end` and `reset`, Unix seconds."""
 
-    family: Family
+    family: AnyFamily
     subject: str
     end: int
     """Of its window; NEVER where it has none."""
@@ -88,7 +104,7 @@ class Counter:
 
     __slots__ = ("end", "family", "reserved", "subject", "told", "used")
 
-    def __init__(self, family: Family, subject: str) -> None:
+    def __init__(self, family: AnyFamily, subject: str) -> None:
         self.family = family
         self.subject = subject
         self.end = family.end
@@ -159,7 +175,7 @@ class SlidingCounter(Counter):
 
     __slots__ = ("older",)
 
-    def __init__(self, family: Family, subject: str, older: Counter | None) -> None:
+    def __init__(self, family: AnyFamily, subject: str, older: Counter | None) -> None:
         super().__init__(family, subject)
         if isinstance(older, SlidingCounter):
             older.older = None

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from maas_ratelimit.adapters.memory_counters import NEVER, Holding
+from maas_ratelimit.adapters.memory_counters import NEVER, AnyFamily, Holding
 from maas_ratelimit.core import algorithms
 
 if TYPE_CHECKING:
-    from maas_ratelimit.adapters.memory_families import Family
     from maas_ratelimit.core.plans import PlannedLimit
 
 
@@ -18,7 +17,7 @@ class GcraCounter:
 
     __slots__ = ("at_ms", "end", "family", "level", "open", "rate", "subject", "told", "window_ms")
 
-    def __init__(self, family: Family, subject: str) -> None:
+    def __init__(self, family: AnyFamily, subject: str) -> None:
         self.family = family
         self.subject = subject
         self.end = NEVER

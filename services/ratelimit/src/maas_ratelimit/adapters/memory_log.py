@@ -8,10 +8,9 @@ from collections import deque
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from maas_ratelimit.adapters.memory_counters import NEVER, Holding
+from maas_ratelimit.adapters.memory_counters import NEVER, AnyFamily, Holding
 
 if TYPE_CHECKING:
-    from maas_ratelimit.adapters.memory_families import Family
     from maas_ratelimit.core.plans import PlannedLimit
 
 
@@ -43,7 +42,7 @@ class LogCounter:
 
     __slots__ = ("end", "entries", "family", "reserved", "subject", "told", "total", "window_ms")
 
-    def __init__(self, family: Family, subject: str) -> None:
+    def __init__(self, family: AnyFamily, subject: str) -> None:
         self.family = family
         self.subject = subject
         self.end = NEVER

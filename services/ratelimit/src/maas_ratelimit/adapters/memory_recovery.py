@@ -7,7 +7,7 @@ from hashlib import blake2b
 from operator import itemgetter
 
 from maas_ratelimit.adapters.journal import Batch, Recovered
-from maas_ratelimit.adapters.memory_counters import NEVER, AnyCounter, Counter, Holding, SlidingCounter
+from maas_ratelimit.adapters.memory_counters import NEVER, AnyCounter, AnyFamily, Counter, Holding, SlidingCounter
 from maas_ratelimit.adapters.memory_families import Family
 from maas_ratelimit.adapters.memory_requests import Reservation
 from maas_ratelimit.adapters.memory_store import MemoryStore
@@ -95,7 +95,7 @@ def restore(store: MemoryStore, recovered: Recovered, now: float) -> None:
             (store.overdue if is_expired else store.settled).restore(rid, until_ms)
 
 
-def _overtime(family: Family) -> int:
+def _overtime(family: AnyFamily) -> int:
     """For so long after its end a bucket still counts as the older one."""
     return family.window_s if family.window.kind == "sliding" else 0
 
