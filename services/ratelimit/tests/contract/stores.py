@@ -90,7 +90,7 @@ class Journalled:
 
     def lines(self) -> list[str]:
         with closing(sqlite3.connect(self._path)) as reader:
-            written = [line for (line,) in reader.execute("SELECT line FROM events ORDER BY seq")]
+            written = [line for (lines,) in reader.execute("SELECT lines FROM events ORDER BY last") for line in lines.split("\x1e")]
         return written + list(self._store.changes.events)
 
     def _start(self) -> None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 
 from maas_common.clock import Clock
 
-from maas_ratelimit.adapters.journal_file import JournalFile, changed
+from maas_ratelimit.adapters.journal_ended import JournalEnded
+from maas_ratelimit.adapters.journal_file import JournalFile
+from maas_ratelimit.adapters.journal_log import JournalLog, Shelf
 from maas_ratelimit.adapters.journal_outbox import JournalOutbox
-from maas_ratelimit.adapters.journal_reservations import JournalReservations
 
-_TIDY_EVERY = 20
-"""Batches after which what is past its time leaves the file: each of them would write most of its pages."""
-_TIDY_AT_ONCE = 20_000
-"""Rows, so that no batch takes long when a window of many counters ends."""
+_OPENED: Shelf = (0, "reservations", "")
+_PARTIES = ("parties", "")
+_HOUR_S, _HOUR_MS = 3600, 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,70 +57,61 @@ class Journal:
     """Batches of changes in a file, and their usage events in `outbox`. For any thread; JournalError when the file is something else."""
 
     def __init__(self, path: Path, clock: Clock, *, max_events: int, max_ended: int = 400_000) -> None:
-        """Past `max_events` the oldest events are dropped; past `max_ended` the request ids that would be forgotten next."""
+        """Past `max_events` the oldest events are dropped; past `max_ended` the request ids that would be forgotten next.
+
+        They leave by the row: up to a hundredth more than they must, and of the ids as much may stay.
+        """
         self._file = JournalFile(path)
         self._clock = clock
-        self._max_ended = max_ended
-        self._ended = int(self._file.read("SELECT count(*) FROM ended")[0][0])
-        self._untidied = 0
-        self._reservations = JournalReservations(self._file)
+        self._log = JournalLog(self._file)
+        self._ended = JournalEnded(self._file, max_ended)
         self.outbox = JournalOutbox(self._file, max_events)
 
     def write(self, batch: Batch) -> None:
         """Write all of it or nothing; sqlite3.Error when it can't be written. One thread at a time."""
-        tidies = self._untidied >= _TIDY_EVERY
-        committed = []
+        now = self._clock.now()
+        closed = [*[row[0] for row in batch.ended], *batch.undone]
+        gone: dict[Shelf, list[str]] = {_OPENED: closed}
+        for name, tenant, subject, until in batch.gone:
+            gone.setdefault((until, name, tenant), []).append(subject)
+        texts: dict[Shelf, dict[str, str]] = defaultdict(dict)
+        texts[_OPENED] = {rid: f"{deadline} {body}" for rid, deadline, body in batch.opened}
+        for rid in closed:
+            texts[_OPENED].pop(rid, None)
+        for name, tenant, subject, until, state in batch.counters:
+            texts[until, name, tenant][subject] = state
+        for party, until_ms, body in batch.parties:
+            texts[(until_ms // _HOUR_MS + 1) * _HOUR_S, *_PARTIES][party] = body
+        if not self._log.is_read:
+            self._log.read()
         with self._file.transaction() as connection:
-            ended = self._ended
-            if tidies:  # first: an id may be forgotten only when its reservation has left the file
-                committed.append(self._reservations.tidy(connection))
-                now = self._clock.now()
-                ended -= connection.execute(_FORGET_ENDED, (int(now * 1000), max(0, ended - self._max_ended), _TIDY_AT_ONCE)).rowcount
-                connection.execute(_DROP_PAST_COUNTERS, (int(now), _TIDY_AT_ONCE))
-                connection.execute(_DROP_PAST_PARTIES, (int(now * 1000),))
-            changed(connection, _PUT_PARTIES, batch.parties)
-            changed(connection, _DROP_COUNTERS, batch.gone)
-            changed(connection, _PUT_COUNTERS, batch.counters)
-            ended += changed(connection, _PUT_ENDED, batch.ended)
-            committed.append(self._reservations.write(connection, batch.opened, [row[0] for row in batch.ended], batch.undone))
-            committed.append(self.outbox.append(connection, batch.events))
-        self._ended = ended
-        self._untidied = 0 if tidies else self._untidied + 1
+            committed = (
+                self._log.write(connection, texts, gone, int(now)),
+                self._ended.write(connection, batch.ended, int(now * 1000)),
+                self.outbox.append(connection, batch.events),
+            )
         for each in committed:
             each()
 
     def load(self) -> Recovered:
         """What was written and is not past its time."""
         now = self._clock.now()
-        ended = self._file.read(_ENDED, int(now * 1000))
-        if any(is_expired for _, _, is_expired in ended):
-            settled = {rid for rid, _, is_expired in ended if not is_expired}
-            ended = [row for row in ended if not row[2] or row[0] not in settled]
-        return Recovered(
-            self._file.read(_COUNTERS, int(now)), self._reservations.load(), ended, dict(self._file.read("SELECT id, body FROM parties"))
-        )
+        opened: list[tuple[str, int, str]] = []
+        counters: list[tuple[str, str, str, int, str]] = []
+        parties: dict[str, str] = {}
+        for shelf, texts in self._log.read().items():
+            until, name, tenant = shelf
+            if shelf == _OPENED:
+                for rid, text in texts.items():
+                    deadline, _, body = text.partition(" ")
+                    opened.append((rid, int(deadline), body))
+            elif shelf[1:] == _PARTIES:
+                parties |= texts
+            elif not until or until > int(now):
+                counters += [(name, tenant, subject, until, state) for subject, state in texts.items()]
+        opened.sort(key=itemgetter(1))
+        return Recovered(counters, opened, self._ended.read(int(now * 1000)), parties)
 
     def close(self) -> None:
         """Give the file back."""
         self._file.close()
-
-
-_PUT_COUNTERS = """INSERT OR REPLACE INTO counters (counter, tenant, subject, until, state)
-    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
-        json_extract(value, '$[3]'), json_extract(value, '$[4]') FROM json_each(?)"""
-_DROP_COUNTERS = """DELETE FROM counters WHERE (until, counter, tenant, subject) IN
-    (SELECT json_extract(value, '$[3]'), json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]')
-    FROM json_each(?))"""
-_DROP_PAST_COUNTERS = """DELETE FROM counters WHERE (until, counter, tenant, subject) IN
-    (SELECT until, counter, tenant, subject FROM counters WHERE until BETWEEN 1 AND ? LIMIT ?)"""
-_PUT_PARTIES = """INSERT OR REPLACE INTO parties (id, until, body)
-    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(?)"""
-_DROP_PAST_PARTIES = "DELETE FROM parties WHERE until <= ?"
-_PUT_ENDED = """INSERT INTO ended (rid, until, is_expired)
-    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(?)
-    WHERE true ON CONFLICT DO NOTHING"""
-_FORGET_ENDED = """DELETE FROM ended WHERE (until, rid) IN (
-    SELECT until, rid FROM (SELECT until, rid FROM ended WHERE until <= ?1 ORDER BY until LIMIT ?3)
-    UNION SELECT until, rid FROM (SELECT until, rid FROM ended ORDER BY until LIMIT ?2))"""
-_COUNTERS = "SELECT counter, tenant, subject, until, state FROM counters WHERE until = 0 OR until > ?"
-_ENDED = "SELECT rid, until, is_expired FROM ended WHERE until > ? ORDER BY until"

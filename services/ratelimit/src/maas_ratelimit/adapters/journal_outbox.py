@@ -9,11 +9,14 @@ from threading import Lock
 import structlog
 from maas_common.errors import UnavailableError
 
-from maas_ratelimit.adapters.journal_file import JournalFile, changed
+from maas_ratelimit.adapters.journal_file import JournalFile
 from maas_ratelimit.ports import UsageEvent
 
 log = structlog.get_logger(__name__)
 
+_MOST_LINES = 1000
+"""In a row, and no more than a hundredth of all. Lines that are done are empty until all of their row are."""
+_BETWEEN = "\x1e"
 _NEARLY_FULL = 0.8
 _PILING_UP, _DROPPING, _NOTHING_MORE = range(3)
 
@@ -24,9 +27,12 @@ class JournalOutbox:
     def __init__(self, file: JournalFile, max_events: int) -> None:
         self._file = file
         self._max_events = max_events
+        self._per_row = max(1, min(_MOST_LINES, max_events // 100))
         self._taking = Lock()
         self._counting = Lock()
-        self._depth = int(file.read("SELECT count(*) FROM events")[0][0])
+        self._depth: int
+        self._last: int
+        self._depth, self._last = file.read("SELECT coalesce(sum(waiting), 0), coalesce(max(last), 0) FROM events")[0]
         self._handed_out = 0
         self._dropped = 0
         self._tell_next = _PILING_UP
@@ -38,33 +44,45 @@ class JournalOutbox:
 
     def append(self, connection: sqlite3.Connection, lines: Sequence[str]) -> Callable[[], None]:
         """Add events in the journal's transaction; what this returns is called once that is committed."""
-        added = changed(connection, "INSERT INTO events (line) SELECT value FROM json_each(?)", lines)
-        excess = max(0, self._depth + added - self._max_events)
-        dropped = connection.execute(_DROP_OLDEST, (excess,)).rowcount if added and excess else 0
+        too_many, lines = max(0, len(lines) - self._max_events), lines[-self._max_events :]
+        rows = []
+        for begin in range(0, len(lines), self._per_row):
+            part = lines[begin : begin + self._per_row]
+            rows.append((self._last + begin + len(part), self._last + begin + 1, len(part), _joined(part)))
+        dropped = self._drop_oldest(connection, self._depth + len(lines) - self._max_events) if rows else 0
+        connection.executemany("INSERT INTO events (last, first, waiting, lines) VALUES (?, ?, ?, ?)", rows)
 
         def committed() -> None:
-            self._dropped += dropped
-            self._count(added - dropped, is_dropping=dropped > 0)
+            self._last += len(lines)
+            self._dropped += too_many + dropped
+            self._count(len(lines) - dropped, is_dropping=too_many + dropped > 0)
 
         return committed
 
     def take(self, at_most: int) -> list[UsageEvent]:
         """See UsageOutbox."""
+        events: list[UsageEvent] = []
         with self._taking:
+            after = self._handed_out
             try:
-                rows = self._file.read("SELECT seq, line FROM events WHERE seq > ? ORDER BY seq LIMIT ?", self._handed_out, at_most)
+                rows = self._file.read(_NEXT, after, at_most + _MOST_LINES)
             except sqlite3.Error as error:
                 raise UnavailableError("usage events can't be read from the journal just now; try again") from error
-            if rows:
-                self._handed_out = rows[-1][0]
-        return [UsageEvent(str(seq), line) for seq, line in rows]
+            for first, lines in rows:
+                waiting = [UsageEvent(str(n), line) for n, line in enumerate(lines.split(_BETWEEN), first) if line and n > after]
+                events += waiting[: at_most - len(events)]
+                if len(events) == at_most:
+                    break
+            if events:
+                self._handed_out = int(events[-1].position)
+        return events
 
     def done(self, events: Sequence[UsageEvent]) -> None:
         """See UsageOutbox. UnavailableError when the journal can't be written."""
         removed = 0
         try:
             with self._file.transaction() as connection:
-                removed = changed(connection, _REMOVE, [int(event.position) for event in events])
+                removed = _remove(connection, {int(event.position) for event in events})
                 self._count(-removed)  # in here: what is appended next must not be dropped for want of room that there is
         except sqlite3.Error as error:
             self._count(removed)
@@ -73,6 +91,17 @@ class JournalOutbox:
     def depth(self) -> int:
         """See UsageOutbox."""
         return self._depth
+
+    def _drop_oldest(self, connection: sqlite3.Connection, excess: int) -> int:
+        """Whole rows, until so many are gone; how many went."""
+        dropped = 0
+        if excess > 0:
+            for last, waiting in connection.execute("SELECT last, waiting FROM events ORDER BY last").fetchmany(excess):
+                connection.execute("DELETE FROM events WHERE last = ?", (last,))
+                dropped += int(waiting)
+                if dropped >= excess:
+                    break
+        return dropped
 
     def _count(self, change: int, *, is_dropping: bool = False) -> None:
         """Each log line is written once, until there is room again."""
@@ -93,5 +122,29 @@ class JournalOutbox:
             log.error("usage events are dropped, the oldest first: is keys reachable?", max_events=self._max_events)
 
 
-_DROP_OLDEST = "DELETE FROM events WHERE seq IN (SELECT seq FROM events ORDER BY seq LIMIT ?)"
-_REMOVE = "DELETE FROM events WHERE seq IN (SELECT value FROM json_each(?))"
+def _joined(lines: Sequence[str]) -> str:
+    text = _BETWEEN.join(lines)
+    return text if text.count(_BETWEEN) == len(lines) - 1 else _BETWEEN.join([line.replace(_BETWEEN, "\ufffd") for line in lines])
+
+
+def _remove(connection: sqlite3.Connection, numbers: set[int]) -> int:
+    """Take these lines out of their rows; how many there were."""
+    removed = 0
+    overlapping = (min(numbers, default=0), max(numbers, default=0) + _MOST_LINES)
+    for last, first, waiting in connection.execute(
+        "SELECT last, first, waiting FROM events WHERE last BETWEEN ? AND ?", overlapping
+    ).fetchall():
+        if numbers.issuperset(range(first, last + 1)):
+            connection.execute("DELETE FROM events WHERE last = ?", (last,))
+            removed += waiting
+        elif first <= max(numbers):
+            lines = connection.execute("SELECT lines FROM events WHERE last = ?", (last,)).fetchone()[0].split(_BETWEEN)
+            left = ["" if number in numbers else line for number, line in enumerate(lines, first)]
+            count = len(left) - left.count("")
+            connection.execute("UPDATE events SET waiting = ?, lines = ? WHERE last = ?", (count, _joined(left), last))
+            removed += waiting - count
+    return removed
+
+
+_NEXT = """SELECT first, lines FROM events
+    WHERE last > ?1 AND last <= ?2 + (SELECT min(last) FROM events WHERE last > ?1) ORDER BY last"""
