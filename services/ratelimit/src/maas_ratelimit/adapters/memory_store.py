@@ -14,7 +14,7 @@ from maas_common.errors import DomainError, InvalidArgumentError, UnavailableErr
 from maas_ratelimit.adapters.memory_changes import Changes
 from maas_ratelimit.adapters.memory_counters import AnyCounter, Holding, SlidingCounter
 from maas_ratelimit.adapters.memory_families import Families
-from maas_ratelimit.adapters.memory_granting import Granted, Line, grant, retry_at
+from maas_ratelimit.adapters.memory_granting import Line, grant, retry_at
 from maas_ratelimit.adapters.memory_requests import MemoryReservations, RecentRids, Reservation
 from maas_ratelimit.core.counting import (
     Account,
@@ -188,32 +188,33 @@ class MemoryStore:
                 fresh.append(counter := family.fresh(subject))
             counters.append(counter)
             left.append(counter.rest(limit, now_ms) - take)
+        limits, holders = account.plan.limits, counters
+        throttled: tuple[int, ...] = ()
+        exceeded: tuple[int, ...] = ()
         if left and min(left) < 0:
             granted = grant(claim, lines, counters, left, fresh, now_ms)
+            throttled, exceeded = tuple(granted.throttled), tuple(granted.exceeded)
             if granted.refusing:
                 at = retry_at(claim, granted.refusing, lines, now_ms)
                 rests = tuple([rest + take for rest, take in zip(left, takes, strict=True)])
-                resets = tuple([counter.reset(line.limit, now_ms) for line, counter in zip(lines, counters, strict=True)])
-                return Admission(tuple(granted.refusing), rests, resets, (), now, at, (), tuple(granted.exceeded))
-        else:
-            granted = Granted(account.plan.limits, counters, takes, left, [], [], [])
+                return Admission(tuple(granted.refusing), rests, _resets(lines, counters, now_ms), (), now, at, (), exceeded)
+            limits, holders, takes, left = granted.limits, granted.counters, granted.takes, granted.left
         if fresh or self.reservations.count() >= self._bounds.max_reservations:
             self._make_room(fresh, now)
         holdings: list[Holding] = []
         changes = self.changes
-        for limit, counter, take in zip(granted.limits, granted.counters, granted.takes, strict=True):
+        for limit, counter, take in zip(limits, holders, takes, strict=True):
             holdings.append(counter.take(limit, take, now_ms))
             if changes is not None and counter.family.is_long:
                 changes.touched.add(counter)
-            if limit.is_firm and limit.thresholds:
+            if limit.thresholds and limit.is_firm:
                 self._tell(limit, counter, now_ms)
-        reservation = Reservation(account, granted.limits, holdings, granted.takes, now_ms, now_ms + self._ttl_ms, record)
+        reservation = Reservation(account, limits, holdings, takes, now_ms, now_ms + self._ttl_ms, record)
         self.reservations.hold(rid, reservation)
         if changes is not None:
             changes.opened[rid] = reservation
             changes.undone.discard(rid)
-        resets = tuple([counter.reset(line.limit, now_ms) for line, counter in zip(lines, counters, strict=True)])
-        return Admission((), tuple(granted.left), resets, granted.takes, now, 0.0, tuple(granted.throttled), tuple(granted.exceeded))
+        return Admission((), tuple(left), _resets(lines, counters, now_ms), takes, now, 0.0, throttled, exceeded)
 
     def _repeated(self, account: Account, held: Reservation, now: float, now_ms: int) -> Admission:
         counters = [
@@ -365,3 +366,7 @@ class MemoryStore:
             self._told_full_at = now
             log.error("counter store is full", what=what, at_most=at_most)
         return UnavailableError(f"the counter store holds {at_most} {what}, as many as max_{what} allows", reason="STORE_FULL")
+
+
+def _resets(lines: tuple[Line, ...], counters: list[AnyCounter], now_ms: int) -> tuple[int, ...]:
+    return tuple([counter.reset(line.limit, now_ms) for line, counter in zip(lines, counters, strict=True)])
