@@ -45,15 +45,12 @@ class JournalLog:
         for number, until, name, tenant, size, texts in self._file.read("SELECT * FROM log ORDER BY number"):
             entries = json.loads(texts)
             found.setdefault((until, name, tenant), {}).update(entries)
-            its_rows = rows.setdefault((until, name, tenant), {})
-            for key in entries:
-                its_rows.pop(key, None)
-                its_rows[key] = number
+            _note(rows.setdefault((until, name, tenant), {}), entries, number)
             self._next = number + 1
             held += size
-        for shelf, texts in found.items():
+        for texts in found.values():
             for key in [key for key, text in texts.items() if text is None]:
-                del texts[key], rows[shelf][key]
+                del texts[key]
         self._rows, self._size, self.is_read = rows, held, True
         return found
 
@@ -81,11 +78,7 @@ class JournalLog:
 
         def committed() -> None:
             for number, (shelf, part) in enumerate(parts, self._next):
-                there = known.setdefault(shelf, {})
-                for key, text in part.items():
-                    there.pop(key, None)
-                    if text is not None:
-                        there[key] = number
+                _note(known.setdefault(shelf, {}), part, number)
             self._next += len(parts)
             self._size += sum(len(part) for _, part in parts) - freed
 
@@ -116,6 +109,12 @@ class JournalLog:
                     break
             connection.execute("DELETE FROM log WHERE number <= ?", (last,))
         return freed
+
+
+def _note(rows: dict[str, int], entries: Mapping[str, str | None], number: int) -> None:
+    for key in rows.keys() & entries.keys():
+        del rows[key]
+    rows.update(dict.fromkeys([key for key, text in entries.items() if text is not None], number))
 
 
 def _first_from(rows: dict[str, int], number: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from hashlib import blake2b
+from itertools import groupby
 from operator import itemgetter
 
 from maas_ratelimit.adapters.journal import Batch, Recovered
@@ -76,10 +77,13 @@ def restore(store: MemoryStore, recovered: Recovered, now: float) -> None:
         text, tenant, subjects, record = json.loads(body)
         parties[party] = Account(plans.get(text), tenant, tuple(subjects)), record
     with store.lock:
-        for name, tenant, subject, until, state in sorted(recovered.counters, key=itemgetter(3)):
+        by_window = itemgetter(3, 0, 1)
+        for (until, name, tenant), counters in groupby(sorted(recovered.counters, key=by_window), key=by_window):
             family = store.families.get(name, tenant, CounterName.parse(name).window, now)
-            if (counter := _counter(store, family, subject, until - _overtime(family) if until else NEVER, now)) is not None:
-                counter.restore(state)
+            end = until - _overtime(family) if until else NEVER
+            for _, _, subject, _, state in counters:
+                if (counter := _counter(store, family, subject, end, now)) is not None:
+                    counter.restore(state)
         for rid, deadline_ms, body in recovered.opened:
             party, admitted_ms, ends, granted, *is_second = json.loads(body)
             account, record = parties[party]
