@@ -16,6 +16,7 @@ from maas_ratelimit.core.counting import Account
 from maas_ratelimit.core.plans import CounterName, PlannedLimit, Plans
 
 _MOST_PARTIES = 100_000
+_MOST_ENDS = 1000
 _ALL_TOLD = 100
 
 
@@ -28,8 +29,10 @@ class Recorder:
         """Usage events lost because too many came while they could not be handed over."""
         self._store = store
         self._ttl_ms = int(reservation_ttl_s * 1000)
-        self._parties: dict[tuple[Account, str], tuple[str, int]] = {}
-        """What was handed over of each party: its id, and until when that will do."""
+        self._parties: dict[tuple[Account, str], tuple[int, str]] = {}
+        """Of each party that was handed over: until when that will do, and how its bodies are written."""
+        self._ends: dict[tuple[int, ...], str] = {}
+        """As they are written: few windows are current, and writing numbers is what bodies cost most."""
 
     def collect(self) -> Batch | None:
         """What has changed since the last time; None when nothing has."""
@@ -53,29 +56,35 @@ class Recorder:
     def _body(self, held: Reservation, parties: list[tuple[str, int, str]]) -> str:
         """What is particular to the reservation; what others of its party have too is added to `parties` when it is due."""
         account = held.account
-        party, will_do_until = self._parties.get((account, held.record), ("", 0))
+        will_do_until, form = self._parties.get((account, held.record), (0, ""))
         if will_do_until < held.deadline_ms:
             text = json.dumps([account.plan.text, account.tenant, account.subjects, held.record])
-            party = blake2b(text.encode(), digest_size=12).hexdigest()
+            party = int.from_bytes(blake2b(text.encode(), digest_size=12).digest())
+            form = f"[{party},%d,%s,[{','.join(['%d'] * len(held.granted))}]%s]"
             will_do_until = held.deadline_ms + self._ttl_ms
-            parties.append((party, will_do_until, text))
+            parties.append((str(party), will_do_until, text))
             if len(self._parties) >= _MOST_PARTIES:
                 del self._parties[next(iter(self._parties))]
-            self._parties[account, held.record] = party, will_do_until
-        ends = [holding.counter.end for holding in held.holdings]
-        if held.limits is account.plan.limits:
-            return f'["{party}",{held.admitted_ms},{ends},{list(held.granted)}]'
-        is_second = [limit is not first for limit, first in zip(held.limits, account.plan.limits, strict=True)]
-        return json.dumps([party, held.admitted_ms, ends, held.granted, is_second])
+            self._parties[account, held.record] = will_do_until, form
+        ends = tuple([holding.counter.end for holding in held.holdings])
+        if (ends_text := self._ends.get(ends)) is None:
+            if len(self._ends) >= _MOST_ENDS:
+                self._ends.clear()
+            ends_text = self._ends[ends] = json.dumps(ends)
+        second = ""
+        if held.limits is not account.plan.limits:
+            is_second = [limit is not first for limit, first in zip(held.limits, account.plan.limits, strict=True)]
+            second = f",{json.dumps(is_second)}"
+        return form % (held.admitted_ms, ends_text, *held.granted, second)
 
 
 def restore(store: MemoryStore, recovered: Recovered, now: float) -> None:
     """Go on where the process before has stopped. Before the first call."""
     plans = Plans()
-    parties: dict[str, tuple[Account, str]] = {}
+    parties: dict[int, tuple[Account, str]] = {}
     for party, body in recovered.parties.items():
         text, tenant, subjects, record = json.loads(body)
-        parties[party] = Account(plans.get(text), tenant, tuple(subjects)), record
+        parties[int(party)] = Account(plans.get(text), tenant, tuple(subjects)), record
     with store.lock:
         by_window = itemgetter(3, 0, 1)
         for (until, name, tenant), counters in groupby(sorted(recovered.counters, key=by_window), key=by_window):
