@@ -180,6 +180,32 @@ def test_counters_without_an_end_leave_when_they_are_idle_and_not_before(limit, 
 
 
 @pytest.mark.parametrize("window", ["-", "gcra 1s", "sliding-log 1s", "1s", "sliding 1s"])
+def test_limits_that_nobody_uses_any_more_leave_nothing_behind(window):
+    metric = "concurrency" if window == "-" else "total_tokens"
+    store = MemoryStore(MemoryBounds())
+    for number in range(50):
+        plan = Plan.parse(f"1;old/{number}:{metric}:60:{window}:user")
+        do(store, claim(number, "ann", plan))
+        do(store, settlement(number, "ann", plan, 10))
+    for passed in (200, 400):
+        tidied(store, NOW + passed)
+    assert store.families.all() == []
+
+
+@pytest.mark.parametrize("window", ["-", "gcra 1s", "sliding-log 1s", "1s", "sliding 1s"])
+def test_a_limit_that_leaves_while_it_is_asked_for_is_counted_in_one_place(window):
+    metric = "concurrency" if window == "-" else "total_tokens"
+    first, second = (Plan.parse(f"1;t:{metric}:{amount}:{window}:user") for amount in (1, 2))
+    store = MemoryStore(MemoryBounds(max_counters=1))
+    do(store, claim(1, "ann", first, 1))
+    do(store, settlement(1, "ann", first, 1))
+    later = NOW + 200  # ann's counter is over: there is room for one
+    assert do(store, claim(2, "ben", first, 1), later).refusing == ()
+    assert do(store, claim(3, "ben", second, 1), later).refusing == ()
+    assert do(store, claim(4, "ben", second, 1), later).refusing == (0,)
+
+
+@pytest.mark.parametrize("window", ["-", "gcra 1s", "sliding-log 1s", "1s", "sliding 1s"])
 def test_a_counter_that_requests_in_flight_hold_does_not_leave_with_what_they_hold(window):
     metric = "concurrency" if window == "-" else "total_tokens"
     plan, store = Plan.parse(f"1;t:{metric}:60:{window}:user"), MemoryStore(MemoryBounds())

@@ -90,8 +90,10 @@ class Families:
         heappush(self._ending, (family.end, id(family), family))
 
     def keep(self, counter: AnyCounter, now: float) -> None:
-        """A counter from `Family.fresh` stays."""
-        counter.family.counters[counter.subject] = counter
+        """A counter from `Family.fresh` stays, and its family with it."""
+        family = counter.family
+        family.counters[counter.subject] = counter
+        self._all.setdefault((family.name, family.tenant), family)
         self.live += 1
         if counter.end == NEVER:
             self._look_at(counter, int(now) + max(1, counter.family.window_s or _LOOK_AGAIN_S))
@@ -131,9 +133,13 @@ class Families:
                 at_most -= 1
                 counter = counters.pop()
                 if counter.is_idle(int(now * 1000)):
-                    counter.family.counters.pop(counter.subject, None)
+                    family = counter.family
+                    family.counters.pop(counter.subject, None)
                     self.live -= 1
                     self._note_gone(counter)
+                    if not family.counters:
+                        self._all.pop((family.name, family.tenant), None)
+                        self.has_forgotten = True
                 else:
                     self._look_at(counter, int(now) + max(1, counter.family.window_s or _LOOK_AGAIN_S))
             del self._due[heappop(self._due_seconds)]
