@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from heapq import heappop, heappush
+from typing import cast
 
 from maas_common.windows import Window
 
@@ -91,7 +92,7 @@ class Families:
 
     def keep(self, counter: AnyCounter, now: float) -> None:
         """A counter from `Family.fresh` stays, and its family with it."""
-        family = counter.family
+        family = cast(Family, counter.family)
         family.counters[counter.subject] = counter
         self._all.setdefault((family.name, family.tenant), family)
         self.live += 1
