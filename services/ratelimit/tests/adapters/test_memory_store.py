@@ -179,6 +179,19 @@ def test_counters_without_an_end_leave_when_they_are_idle_and_not_before(limit, 
     assert store.list_counters(CounterFilter(), page_size=9, page_token="", now=idle_at + 61) == ([], "")
 
 
+def test_a_limit_that_is_only_refused_leaves_after_a_rush_of_reservations_past_their_time():
+    store = MemoryStore(MemoryBounds(reservation_ttl_s=10))
+    refused = Plan.parse("1;short:requests:100:1s:user;long:requests:1:366d:user")
+    do(store, claim(0, plan=refused))
+    for number in range(1, 1000):
+        do(store, claim(number))
+    for second in range(5):  # they leave first, a few with each call
+        assert do(store, claim(2000 + second, plan=refused), NOW + 12.5 + second).refusing == (1,)
+    tidied(store, NOW + 20)
+    assert store.outstanding == 0
+    assert do(store, claim(3000, plan=refused), NOW + 20).left == (100, 0)
+
+
 @pytest.mark.parametrize("window", ["-", "gcra 1s", "sliding-log 1s", "1s", "sliding 1s"])
 def test_limits_that_nobody_uses_any_more_leave_nothing_behind(window):
     metric = "concurrency" if window == "-" else "total_tokens"

@@ -230,7 +230,9 @@ class PlainModel:
         return [
             (key, ledger)
             for key, ledger in self.ledgers.items()
-            if which.tenant in {"", key[1]} and which.limit_id in {"", CounterName.parse(key[0]).limit_id} and which.subject in {"", key[2]}
+            if which.tenant in {"", key[1]}
+            and which.limit_id in {"", CounterName.parse(key[0]).limit_id}
+            and (not which.subject or key[2].replace("\x1f", "+") == which.subject.replace("\x1f", "+"))
         ]
 
 

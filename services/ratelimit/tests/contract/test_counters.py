@@ -73,6 +73,23 @@ def test_pages_together_have_every_counter_once(ann, listed, page_size):
     assert sorted(found) == sorted(listed())
 
 
+def test_pages_go_on_after_a_subject_of_any_characters(ann, listed):
+    users = ["a", "b", "b\x1eb", "b\x1fb", "b|b:b+b", "b\nb", "b\x00b", "ü\U0001f600"]
+    for number, user in enumerate(users):
+        ann(PLAN, user=user).admit(number)
+    assert sorted(each.subject for each in listed(1)) == sorted(users * 2)
+
+
+@pytest.mark.parametrize("subject", ["ann+small", "ann\x1fsmall"])
+def test_a_subject_of_several_scopes_is_found_as_it_is_shown(ann, listed, reset, subject):
+    ann("1;r:requests:3:1h:user+model;t:total_tokens:1000:1h:user").admit(1)
+    ann("1;r:requests:3:1h:user+model", model="large").admit(2)
+    (found,) = listed(subject=subject)
+    assert (found.subject, found.used) == ("ann\x1fsmall", 1)
+    assert reset(subject=subject) == 1
+    assert not any(each.used for each in listed(subject=subject))
+
+
 @pytest.mark.parametrize(
     ("which", "how_many"),
     [

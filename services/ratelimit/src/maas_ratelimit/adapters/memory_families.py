@@ -107,7 +107,7 @@ class Families:
                 continue
             if family.counters or family.older:
                 self.roll(family, now)
-            else:
+            elif self._all.get((family.name, family.tenant)) is family:  # it is in there once for each window that it began
                 del self._all[family.name, family.tenant]
                 self.has_forgotten = True
         return self._drop_over(at_most) or self._drop_idle(now, at_most)

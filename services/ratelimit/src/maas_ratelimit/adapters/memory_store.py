@@ -38,7 +38,7 @@ _SLICE = 64
 _RESET_SLICE = 1000
 _TELL_FULL_EVERY_S = 10.0
 _PARTED_BY = "\x1e"
-"""Parts of page tokens."""
+"""Parts of page tokens; the last, a subject, may have it in it."""
 _MOST_PLANS = 8192
 
 
@@ -123,7 +123,7 @@ class MemoryStore:
 
     def list_counters(self, which: CounterFilter, *, page_size: int, page_token: str, now: float) -> tuple[list[CounterInfo], str]:
         """See CounterAdmin. In the order of counter, tenant and subject."""
-        after = tuple(page_token.split(_PARTED_BY)) if page_token else ()
+        after = tuple(page_token.split(_PARTED_BY, 2)) if page_token else ()
         keys = (((each.family.name, each.family.tenant, each.subject), each) for each in self._matching(which, now))
         page = nsmallest(page_size + 1, (pair for pair in keys if pair[0] > after), key=itemgetter(0))
         token = _PARTED_BY.join(page[page_size - 1][0]) if len(page) > page_size else ""

@@ -93,7 +93,8 @@ class RedisAdmin:
                 while True:
                     following, fields = self._read(client, tags[number], place, which)
                     found = [_found(field, value) for field, value in fields]
-                    yield place, tags[number], [each for each in found if each is not None and _is_meant(each, which)]
+                    tenant = self._store.tags.known()[tags[number]]
+                    yield place, tags[number], [each for each in found if each and which.matches(tenant, each.counter, each.subject)]
                     if not following:
                         break
                     place = _Place(number, name, following, 0)
@@ -161,10 +162,6 @@ def _found(field: str, value: bytes) -> _Found | None:
         return _Found(CounterName.parse(counter), counter, parts[4], field, value)
     except (ValueError, IndexError):
         return None
-
-
-def _is_meant(found: _Found, which: CounterFilter) -> bool:
-    return which.limit_id in {"", found.name.limit_id} and which.subject in {"", found.subject}
 
 
 def _written(place: _Place) -> str:
