@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
 
 import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
+from grpc._cython import cygrpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from maas.keys.v1 import api_keys_pb2, api_keys_pb2_grpc, lookup_pb2, lookup_pb2_grpc
+from maas_common import channels, server
 from maas_common.auth.principal import Access, current_principal
 from maas_common.errors import NotFoundError
 from maas_common.hot import BatchMethod, HotMethod
@@ -127,6 +131,14 @@ async def refused(call) -> grpc.aio.AioRpcError:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
     return caught.value
+
+
+def test_grpc_knows_every_option_that_it_is_given():
+    """It ignores those that it does not know: then clients that make sure we are there, as ours do, are cut off for it."""
+    library = Path(cygrpc.__file__).read_bytes()
+    connected = re.findall(r'"(grpc\.[a-z0-9_.]+)"', Path(channels.__file__).read_text())
+    for name in [*connected, *(name for name, _ in server._OPTIONS)]:
+        assert b"%b\0" % name.encode() in library, name
 
 
 def test_a_user_is_known_by_name_and_others_are_refused(engine, people, tmp_path):
