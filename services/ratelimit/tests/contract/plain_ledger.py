@@ -46,7 +46,7 @@ class Ledger:
         if limit.kind == "gcra":
             return ceil(self.level_at(limit, now_ms)), 0
         entries = self._current(limit, now_ms)
-        return sum(entry.used for entry in entries), sum(entry.reserved for entry in entries)
+        return min(sum(entry.used for entry in entries), MOST_LEVEL), sum(entry.reserved for entry in entries)
 
     def take(self, limit: PlannedLimit, amount: int, now_ms: int) -> Entry:
         """Something was admitted."""

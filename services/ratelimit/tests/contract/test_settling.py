@@ -222,6 +222,17 @@ def test_a_level_of_more_than_can_be_counted_exactly_stays_at_the_most_that_can(
     assert caller.admit(2).refusing == (0,)
 
 
+@pytest.mark.parametrize("window", ["1h", "month", "sliding 1h"])
+def test_what_models_claim_never_adds_up_to_so_much_that_there_is_room_again(ann, window):
+    most = 9_000_000_000_000_000
+    caller = ann(f"1;c:cost:{most}:{window}:user")
+    caller.admit(1, tokens=1)
+    settlements = [caller.settlement(number, most) for number in range(1, 1030)]  # together past 2^63
+    caller.store.run(settlements, now=caller.clock.now())
+    assert caller.used() == [(2**53, 0)]
+    assert caller.admit(2000, tokens=1).refusing == (0,)
+
+
 def test_a_settle_after_its_minute_leaves_the_next_minute_alone(ann, clock):
     caller = ann(BOTH)
     caller.admit(1)

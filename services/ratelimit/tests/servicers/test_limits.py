@@ -77,6 +77,17 @@ def test_peek_tells_what_was_overdrawn_as_nothing_left(run):
     run(scenario)
 
 
+def test_what_was_overdrawn_for_longer_than_can_be_said_is_shown_all_the_same(run):
+    plan = "1;g:total_tokens:1000:gcra 1d:user"
+
+    async def scenario(world) -> None:
+        await world.settle(1, plan, total="999999999999999")
+        (state,) = await peek(world, plan)
+        assert (state.remaining, state.reset) == (0, 2**32 - 1)
+
+    run(scenario)
+
+
 def test_peek_finds_the_counters_of_a_key_a_team_a_tier_and_a_model(run):
     plan = "1;k:requests:9:1m:key;m:requests:9:1m:model;t:requests:9:1m:team:shadow;tm:requests:9:1m:tier+model;v:requests:9:1m:tier"
 

@@ -133,10 +133,10 @@ class Counter:
             self.used = max(0, self.used + used - taken)  # it may have been reset since
         else:
             self.reserved -= taken
-            self.used += used
+            self.used = min(self.used + used, algorithms.MAX_LEVEL)
 
     def charge(self, limit: PlannedLimit, used: int, now_ms: int) -> None:
-        self.used += used
+        self.used = min(self.used + used, algorithms.MAX_LEVEL)
 
     def reset(self, limit: PlannedLimit, now_ms: int) -> int:
         return self.end

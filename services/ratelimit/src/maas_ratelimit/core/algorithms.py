@@ -5,6 +5,7 @@ from __future__ import annotations
 SHARES = 1000
 """A sliding window's older bucket is counted in thousandths: what is miscounted by that is at most one thousandth of it."""
 MAX_LEVEL = 2**53
+"""What is used, and a GCRA level, stop there: up to it doubles count exactly."""
 
 
 def share_inside(end_ms: int, now_ms: int, length_ms: int) -> int:

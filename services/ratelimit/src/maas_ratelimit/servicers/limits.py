@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 _DEFAULT_TENANT = "default"
 _PAGE_SIZE = 100
+_LAST_SECOND = 2**32 - 1
+"""Of the proto's field, in 2106: what was far overshot may be whole again only after it."""
 
 
 class _Caller(NamedTuple):
@@ -136,7 +138,7 @@ def _pack_limit(planned: PlannedLimit, state: CounterState) -> pb.LimitState:
         used=state.used,
         reserved=state.reserved,
         remaining=max(0, state.left),
-        reset=state.reset,
+        reset=min(state.reset, _LAST_SECOND),
         per=limit.per.text,
         over=limit.over.text,
     )
@@ -152,6 +154,6 @@ def _pack_counter(info: CounterInfo) -> pb.Counter:
         subject=shown(info.subject),
         used=info.used,
         reserved=info.reserved,
-        reset=info.reset,
+        reset=min(info.reset, _LAST_SECOND),
         throttled=name.is_second,
     )

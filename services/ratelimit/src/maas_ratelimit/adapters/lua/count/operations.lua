@@ -128,8 +128,10 @@ local function charge(limit, slot, used, rid)
       prune(slot, limit.window)
       call('ZADD', log_key(slot), time, rid .. ':' .. text(used) .. ':' .. time)
       written[slot] = limit.window + SLACK
+      U[slot] = U[slot] + used
+    else
+      U[slot] = min(U[slot] + used, MAX_LEVEL)
     end
-    U[slot] = U[slot] + used
   end
   exists[slot] = true
   if limit.thresholds then tell(slot, limit.thresholds, limit.amount) end

@@ -15,9 +15,9 @@
 -- {tag}:events              usage events
 --
 -- All is read first, in few calls for all operations together, and written last: calls are what costs. Numbers are doubles: exact up to 2^53,
--- so to all that a limit can hold.
+-- so to all that a limit can hold; what is used stops there.
 local call, struct_pack, struct_unpack = redis.call, struct.pack, struct.unpack
-local floor, ceil, fmod, format, sub, match = math.floor, math.ceil, math.fmod, string.format, string.sub, string.match
+local floor, ceil, min, fmod, format, sub, match = math.floor, math.ceil, math.min, math.fmod, string.format, string.sub, string.match
 local tag, tenant = KEYS[1], ARGV[4]
 local reservation_ttl, settled_ttl = tonumber(ARGV[2]), tonumber(ARGV[3])
 local ids = tag .. ':r'

@@ -64,7 +64,7 @@ local function give_back(rid, admitted, slot, how, taken, used, window, amount)
       if U[slot] < 0 then U[slot] = 0 end
     else
       R[slot] = R[slot] - taken
-      U[slot] = U[slot] + used
+      U[slot] = min(U[slot] + used, MAX_LEVEL)
     end
     written[slot] = 0
   end
