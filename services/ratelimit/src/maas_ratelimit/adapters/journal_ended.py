@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from heapq import heapify, heappop, heappush
 
-from maas_ratelimit.adapters.journal_file import JournalFile
+from maas_ratelimit.adapters.journal_file import JournalFile, insert
 
 Ended = tuple[str, int, bool]
 """Request id, until when to remember it (Unix ms), whether it expired."""
@@ -48,8 +48,8 @@ class JournalEnded:
             part = ended[begin : begin + self._per_row]
             for which in (False, True):
                 if ids := {rid: until for rid, until, is_expired in part if is_expired is which}:
-                    rows.append((max(ids.values()), self._next + len(rows), len(ids), which, json.dumps(ids)))
-        connection.executemany("INSERT INTO ended (until, number, size, is_expired, ids) VALUES (?, ?, ?, ?, ?)", rows)
+                    rows.append((self._next + len(rows), max(ids.values()), len(ids), which, json.dumps(ids)))
+        insert(connection, "ended", rows)
         due = self._due
         while due and (due[0][0] <= now_ms or self._size - due[0][2] >= self._at_most):
             _, number, size = heappop(due)
@@ -60,7 +60,7 @@ class JournalEnded:
         def committed() -> None:
             self._leaving.clear()
             self._next += len(rows)
-            for until, number, size, *_ in rows:
+            for number, until, size, *_ in rows:
                 heappush(due, (until, number, size))
                 self._size += size
 

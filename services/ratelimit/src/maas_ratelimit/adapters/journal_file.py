@@ -8,7 +8,7 @@ came of its kind in one batch, as one text: a row for each thing would cost ten 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -19,6 +19,7 @@ _VERSION = 1
 _BUSY_TIMEOUT_S = 5.0
 _CHECKPOINT_PAGES = 4000
 _WAL_LIMIT_BYTES = 64 << 20
+_MOST_ROWS = 50
 _SCHEMA = """
 CREATE TABLE log (
     number INTEGER PRIMARY KEY, until INTEGER NOT NULL, name TEXT NOT NULL, tenant TEXT NOT NULL, size INTEGER NOT NULL, texts TEXT NOT NULL
@@ -104,3 +105,11 @@ class JournalFile:
         connection.execute(f"PRAGMA journal_size_limit={_WAL_LIMIT_BYTES}")
         if not tables:
             connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA application_id={_APPLICATION_ID};PRAGMA user_version={_VERSION};COMMIT")
+
+
+def insert(connection: sqlite3.Connection, table: str, rows: Sequence[tuple[object, ...]]) -> None:
+    """Add rows, of all columns. Many by one statement: after each the thread has to wait for its turn with the interpreter."""
+    for begin in range(0, len(rows), _MOST_ROWS):
+        part = rows[begin : begin + _MOST_ROWS]
+        places = ",".join([f"({','.join('?' * len(part[0]))})"] * len(part))
+        connection.execute(f"INSERT INTO {table} VALUES {places}", [value for row in part for value in row])  # noqa: S608 - a table's name

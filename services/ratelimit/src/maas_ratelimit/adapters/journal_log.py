@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import TypeAlias
 
-from maas_ratelimit.adapters.journal_file import JournalFile
+from maas_ratelimit.adapters.journal_file import JournalFile, insert
 
 Shelf: TypeAlias = tuple[int, str, str]
 """Where keys are kept apart from others: until when they are needed (Unix s; 0 when that can't be known), and two names."""
@@ -30,6 +31,8 @@ class JournalLog:
     def __init__(self, file: JournalFile) -> None:
         self._file = file
         self._next = 1
+        self._all: deque[tuple[int, Shelf, int]] = deque()
+        """Every row's number, shelf and count of keys, oldest first."""
         self._size = 0
         """Keys in all rows."""
         self._rows: dict[Shelf, dict[str, int]] = {}
@@ -41,17 +44,17 @@ class JournalLog:
         """All that is there, those past their time that have not left yet included; in the order in which it was written."""
         found: dict[Shelf, dict[str, str]] = {}
         rows: dict[Shelf, dict[str, int]] = {}
-        held = 0
+        self._all.clear()
         for number, until, name, tenant, size, texts in self._file.read("SELECT * FROM log ORDER BY number"):
             entries = json.loads(texts)
             found.setdefault((until, name, tenant), {}).update(entries)
             _note(rows.setdefault((until, name, tenant), {}), entries, number)
             self._next = number + 1
-            held += size
+            self._all.append((number, (until, name, tenant), size))
         for texts in found.values():
             for key in [key for key, text in texts.items() if text is None]:
                 del texts[key]
-        self._rows, self._size, self.is_read = rows, held, True
+        self._rows, self._size, self.is_read = rows, sum(size for *_, size in self._all), True
         return found
 
     def write(
@@ -71,44 +74,47 @@ class JournalLog:
                 changes[shelf] = {key: None for key in keys if key in there}
         for shelf, entries in texts.items():
             changes.setdefault(shelf, {}).update(entries)
-        freed = self._make_room(connection, changes)
+        leaving = self._make_room(connection, changes)
         parts = [(shelf, part) for shelf, entries in changes.items() for part in _parts(entries)]
         rows = [(number, *shelf, len(part), json.dumps(part)) for number, (shelf, part) in enumerate(parts, self._next)]
-        connection.executemany("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?)", rows)
+        insert(connection, "log", rows)
 
         def committed() -> None:
+            for _ in range(leaving):
+                self._size -= self._all.popleft()[2]
             for number, (shelf, part) in enumerate(parts, self._next):
                 _note(known.setdefault(shelf, {}), part, number)
+                self._all.append((number, shelf, len(part)))
+                self._size += len(part)
             self._next += len(parts)
-            self._size += sum(len(part) for _, part in parts) - freed
 
         return committed
 
     def _make_room(self, connection: sqlite3.Connection, changes: dict[Shelf, dict[str, str | None]]) -> int:
-        """Let the oldest rows leave if there are too many, and add what is still true of them; how many keys they held.
+        """Let the oldest rows leave if there are too many, and add what is still true of them; how many rows leave.
 
-        Twice as many as are written now may leave at once: then rows leave faster than they come even if half of it has to be written
-        again, and no batch takes much longer than others.
+        Twice as many keys as are written now may leave at once: then they leave faster than they come even if half of them have to be
+        written again, and no batch takes much longer than others.
         """
         at_most = min(self._size - 2 * sum(map(len, self._rows.values())) - _SLACK, 2 * sum(map(len, changes.values())) + _MOST_KEYS)
-        freed = last = 0
+        freed = leaving = 0
         oldest: dict[Shelf, int] = {}
-        if at_most > 0:
-            for last, until, name, tenant, size in connection.execute("SELECT number, until, name, tenant, size FROM log ORDER BY number"):
-                shelf = (until, name, tenant)
-                rows = self._rows.get(shelf, {})
-                if oldest.setdefault(shelf, _first_from(rows, last)) == last:
-                    oldest[shelf] = _first_from(rows, last + 1)
-                    (texts,) = connection.execute("SELECT texts FROM log WHERE number = ?", (last,)).fetchone()
-                    changed = changes.setdefault(shelf, {})
-                    for key, text in json.loads(texts).items():
-                        if rows.get(key) == last:
-                            changed.setdefault(key, text)
-                freed += size
-                if freed >= at_most:
-                    break
-            connection.execute("DELETE FROM log WHERE number <= ?", (last,))
-        return freed
+        for last, shelf, size in self._all:
+            if freed >= at_most:
+                break
+            rows = self._rows.get(shelf, {})
+            if oldest.setdefault(shelf, _first_from(rows, last)) == last:
+                oldest[shelf] = _first_from(rows, last + 1)
+                (texts,) = connection.execute("SELECT texts FROM log WHERE number = ?", (last,)).fetchone()
+                changed = changes.setdefault(shelf, {})
+                for key, text in json.loads(texts).items():
+                    if rows.get(key) == last:
+                        changed.setdefault(key, text)
+            freed += size
+            leaving += 1
+        if leaving:
+            connection.execute("DELETE FROM log WHERE number <= ?", (self._all[leaving - 1][0],))
+        return leaving
 
 
 def _note(rows: dict[str, int], entries: Mapping[str, str | None], number: int) -> None:

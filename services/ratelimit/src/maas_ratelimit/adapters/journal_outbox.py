@@ -9,7 +9,7 @@ from threading import Lock
 import structlog
 from maas_common.errors import UnavailableError
 
-from maas_ratelimit.adapters.journal_file import JournalFile
+from maas_ratelimit.adapters.journal_file import JournalFile, insert
 from maas_ratelimit.ports import UsageEvent
 
 log = structlog.get_logger(__name__)
@@ -50,7 +50,7 @@ class JournalOutbox:
             part = lines[begin : begin + self._per_row]
             rows.append((self._last + begin + len(part), self._last + begin + 1, len(part), _joined(part)))
         dropped = self._drop_oldest(connection, self._depth + len(lines) - self._max_events) if rows else 0
-        connection.executemany("INSERT INTO events (last, first, waiting, lines) VALUES (?, ?, ?, ?)", rows)
+        insert(connection, "events", rows)
 
         def committed() -> None:
             self._last += len(lines)

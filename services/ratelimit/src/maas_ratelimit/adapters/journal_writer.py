@@ -17,7 +17,9 @@ from maas_ratelimit.adapters.journal import Batch
 
 log = structlog.get_logger(__name__)
 
-_PACE_S = 0.03
+_PACE_S = 0.05
+"""From a change to its being written, at most: pauses are shorter by what two writes take. Measured with 15,000 calls a second on two
+busy cores: a write takes 4 ms (p99 27), and the oldest change is written within 50 ms (p99 73) of the 100 that a kill may cost."""
 _LONGEST_PAUSE_S = 5.0
 _MOST_DOUBLINGS = 7
 
@@ -31,7 +33,7 @@ class BatchSink(Protocol):
 
 
 class JournalWriter:
-    """Asks `collect` for what has changed every 30 ms, and writes it; None means nothing has.
+    """Asks `collect` for what has changed, about every 50 ms, and writes it; None means nothing has.
 
     A batch that can't be written is tried again, with growing pauses, before the next is asked for: what changes meanwhile waits in
     the store, where the newest state of a thing takes the place of the one before.
@@ -97,14 +99,14 @@ class JournalWriter:
         took_s = 0.0
         while True:
             with self._wanted:
-                self._wanted.wait_for(lambda: self._is_woken, min(_PACE_S * 2**self._failures, _LONGEST_PAUSE_S) - took_s)
+                self._wanted.wait_for(lambda: self._is_woken, min(_PACE_S * 2**self._failures, _LONGEST_PAUSE_S) - 2 * took_s)
                 self._is_woken = False
                 asked, is_stopping = self._asked, self._is_stopping
                 if self._gives_up:
                     return
             started = monotonic()
             is_written = self._catch_up()
-            took_s = min(monotonic() - started, _PACE_S)
+            took_s = min(monotonic() - started, _PACE_S / 2)
             if not is_written:
                 continue
             with self._wanted:
