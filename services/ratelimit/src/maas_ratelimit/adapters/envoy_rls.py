@@ -68,28 +68,31 @@ def pack_ok(descriptors: int = 1) -> bytes:
 
 def pack_ok_by(limit: PlannedLimit, left: int, resets_in_s: int) -> bytes:
     """The request goes on; of its limits this one is told."""
-    return _OK_CODE + _status(_Response.OK, limit, left, resets_in_s)
+    return _status(_Response.OK, limit, left, resets_in_s)
 
 
 def pack_over_limit_by(limit: PlannedLimit, left: int, resets_in_s: int, headers: bytes) -> bytes:
     """The request is refused by this limit, with its body and these headers, each from `pack_header`."""
-    return _OVER_LIMIT_CODE + _status(_Response.OVER_LIMIT, limit, left, resets_in_s) + _JSON + headers + _body(limit.refusal)
+    return _status(_Response.OVER_LIMIT, limit, left, resets_in_s) + _JSON + headers + _body(limit.refusal)
 
 
 def _status(code: int, limit: PlannedLimit, left: int, resets_in_s: int) -> bytes:
-    """A response with nothing but a DescriptorStatus: code, limit, what is left of it and for how long. Written by hand as headers are."""
-    status = b"\x08%c%b\x18%b" % (code, _current_limit(limit), _varint(min(max(0, left), _MOST)))
-    if resets_in_s > 0:
-        seconds = _varint(resets_in_s)
-        status += b"\x22%c\x08%b" % (len(seconds) + 1, seconds)
-    return b"\x12%b%b" % (_varint(len(status)), status)
+    """A response with the code and one DescriptorStatus: limit, what is left of it and for how long. Written by hand as headers are."""
+    rest = _varint(min(max(0, left), _MOST))
+    return _all_but_left(code, limit, resets_in_s, len(rest)) + rest
 
 
-@lru_cache(maxsize=4096)
-def _current_limit(limit: PlannedLimit) -> bytes:
-    unit = _UNITS.get(limit.window.text, _Response.RateLimit.UNKNOWN)
-    current = _Response.RateLimit(name=limit.limit.id, requests_per_unit=min(limit.amount, _MOST), unit=unit)
-    return _serialized(_Response.DescriptorStatus(current_limit=current))
+@lru_cache(maxsize=16384)
+def _all_but_left(code: int, limit: PlannedLimit, resets_in_s: int, length: int) -> bytes:
+    """What comes before the `length` bytes of what is left: fields may come in any order, so all else does."""
+    current = _Response.RateLimit(
+        name=limit.limit.id,
+        requests_per_unit=min(limit.amount, _MOST),
+        unit=_UNITS.get(limit.window.text, _Response.RateLimit.UNKNOWN),
+    )
+    until = {"seconds": resets_in_s} if resets_in_s > 0 else None
+    status = _serialized(_Response.DescriptorStatus(code=code, current_limit=current, duration_until_reset=until))
+    return b"%b\x12%b%b\x18" % (_serialized(_Response(overall_code=code)), _varint(len(status) + 1 + length), status)
 
 
 @lru_cache(maxsize=16384)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
+from math import inf
 from operator import itemgetter
 from threading import Lock
 
@@ -12,7 +13,7 @@ import structlog
 from maas_common.errors import DomainError, InvalidArgumentError, UnavailableError
 
 from maas_ratelimit.adapters.memory_changes import Changes
-from maas_ratelimit.adapters.memory_counters import AnyCounter, Holding, SlidingCounter
+from maas_ratelimit.adapters.memory_counters import NEVER, AnyCounter, Holding, SlidingCounter
 from maas_ratelimit.adapters.memory_families import Families
 from maas_ratelimit.adapters.memory_granting import Line, grant, retry_at
 from maas_ratelimit.adapters.memory_requests import MemoryReservations, RecentRids, Reservation
@@ -40,6 +41,7 @@ _TELL_FULL_EVERY_S = 10.0
 _PARTED_BY = "\x1e"
 """Parts of page tokens; the last, a subject, may have it in it."""
 _MOST_PLANS = 8192
+_NO_LINES: tuple[float, tuple[Line, ...]] = (0, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,8 @@ class MemoryStore:
         self._now = 0.0
         self._tidy_from = 0
         self._told_full_at = 0.0
-        self._lines: dict[tuple[Plan, str], tuple[Line, ...]] = {}
+        self._lines: dict[tuple[Plan, str], tuple[float, tuple[Line, ...]]] = {}
+        """Of each plan in a tenant, and until when the first of its windows lasts."""
 
     @property
     def live_counters(self) -> int:
@@ -182,16 +185,20 @@ class MemoryStore:
         counters: list[AnyCounter] = []
         fresh: list[AnyCounter] = []
         left: list[int] = []
-        for (limit, family, _), subject, take in zip(lines, account.subjects, takes, strict=True):  # few calls: the time goes here
+        any_short = False
+        for (limit, family, _), subject, take in zip(lines, account.subjects, takes):  # noqa: B905 - few calls, none strict: the time goes here
             counter = family.counters.get(subject)
             if counter is None:
                 fresh.append(counter := family.fresh(subject))
             counters.append(counter)
-            left.append(counter.rest(limit, now_ms) - take)
+            rest = counter.rest(limit, now_ms) - take
+            left.append(rest)
+            if rest < 0:
+                any_short = True
         limits, holders = account.plan.limits, counters
         throttled: tuple[int, ...] = ()
         exceeded: tuple[int, ...] = ()
-        if left and min(left) < 0:
+        if any_short:
             granted = grant(claim, lines, counters, left, fresh, now_ms)
             throttled, exceeded = tuple(granted.throttled), tuple(granted.exceeded)
             if granted.refusing:
@@ -202,9 +209,11 @@ class MemoryStore:
         if fresh or self.reservations.count() >= self._bounds.max_reservations:
             self._make_room(fresh, now)
         holdings: list[Holding] = []
+        resets: list[int] = []
         changes = self.changes
-        for limit, counter, take in zip(limits, holders, takes, strict=True):
+        for limit, counter, take in zip(limits, holders, takes):  # noqa: B905 - as above
             holdings.append(counter.take(limit, take, now_ms))
+            resets.append(counter.reset(limit, now_ms))
             if changes is not None and counter.family.is_long:
                 changes.touched.add(counter)
             if limit.thresholds and limit.is_firm:
@@ -214,7 +223,8 @@ class MemoryStore:
         if changes is not None:
             changes.opened[rid] = reservation
             changes.undone.discard(rid)
-        return Admission((), tuple(left), _resets(lines, counters, now_ms), takes, now, 0.0, throttled, exceeded)
+        of_first = _resets(lines, counters, now_ms) if throttled else tuple(resets)
+        return Admission((), tuple(left), of_first, takes, now, 0.0, throttled, exceeded)
 
     def _repeated(self, account: Account, held: Reservation, now: float, now_ms: int) -> Admission:
         counters = [
@@ -245,13 +255,14 @@ class MemoryStore:
         return Settled.LATE
 
     def _replace(self, held: Reservation, used: tuple[int, ...], now_ms: int, *, is_undone: bool) -> None:
+        changes = self.changes
         if is_undone or len(used) != len(held.limits):
             used = tuple([taken if limit.is_firm and not is_undone else 0 for limit, taken in zip(held.limits, held.granted, strict=True)])
-        for limit, holding, taken, spent in zip(held.limits, held.holdings, held.granted, used, strict=True):
+        for limit, holding, taken, spent in zip(held.limits, held.holdings, held.granted, used):  # noqa: B905 - as above
             holding.settle(limit, taken, spent, now_ms)
             counter = holding.counter
-            if counter.family.is_long:
-                self._touch(counter)
+            if changes is not None and counter.family.is_long:
+                changes.touched.add(counter)
             if limit.thresholds:
                 self._tell(limit, counter, now_ms)
 
@@ -294,24 +305,23 @@ class MemoryStore:
     def _lines_of(self, account: Account, now: float) -> tuple[Line, ...]:
         """Where the account's counters are, all in their current windows."""
         plan, tenant, _ = account
-        lines = self._lines.get((plan, tenant))
-        if lines is None:
-            if len(self._lines) >= _MOST_PLANS:
-                self._lines.clear()
-            get = self.families.get
-            lines = self._lines[plan, tenant] = tuple(
-                Line(
-                    limit,
-                    get(limit.counter, tenant, limit.window, now),
-                    None if limit.second is None else get(limit.second.counter, tenant, limit.window, now),
-                )
-                for limit in plan.limits
+        until, lines = self._lines.get((plan, tenant), _NO_LINES)
+        return self._locate(plan, tenant, now) if until <= now else lines
+
+    def _locate(self, plan: Plan, tenant: str, now: float) -> tuple[Line, ...]:
+        get = self.families.get
+        lines = tuple(
+            Line(
+                limit,
+                get(limit.counter, tenant, limit.window, now),
+                None if limit.second is None else get(limit.second.counter, tenant, limit.window, now),
             )
-        for _, family, second in lines:
-            if 0 < family.end <= now:
-                self.families.roll(family, now)
-            if second is not None and 0 < second.end <= now:
-                self.families.roll(second, now)
+            for limit in plan.limits
+        )
+        ends = [family.end for _, *both in lines for family in both if family is not None and family.end != NEVER]
+        self._lines[plan, tenant] = (min(ends, default=inf), lines)
+        if len(self._lines) > _MOST_PLANS:
+            self._lines.clear()
         return lines
 
     def _advance(self, now: float) -> float:

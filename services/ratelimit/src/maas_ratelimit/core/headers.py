@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from functools import lru_cache
 from math import ceil
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from maas_ratelimit.core.counting import Admission
 from maas_ratelimit.core.plans import Plan
@@ -18,20 +18,65 @@ from maas_ratelimit.core.plans import Plan
 HeaderSet: TypeAlias = Literal["x-ratelimit", "openai", "ietf"]
 
 
-class HeaderWriter:
-    """Writes the chosen sets, each header by `encode`, one after another.
+class _Names(NamedTuple):
+    """Headers that tell of one limit."""
 
-    What it wrote it remembers: a limit's amount and reset stay as they are for a second, and what is left is often the same.
-    """
+    limit: str
+    remaining: str
+    reset: str
+    is_duration: bool
+    """The reset is how long, not when."""
+
+
+_X_RATELIMIT = _Names("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", is_duration=False)
+_REQUESTS, _TOKENS = (
+    _Names(f"x-ratelimit-limit-{kind}", f"x-ratelimit-remaining-{kind}", f"x-ratelimit-reset-{kind}", is_duration=True)
+    for kind in ("requests", "tokens")
+)
+
+
+class _OneLimit:
+    """Writes what tells of one limit, and remembers it: all but what is left stays for a second, and what is left is often the same."""
+
+    def __init__(self, names: Collection[_Names], encode: Callable[[str, str], bytes]) -> None:
+        self._names = names
+        self._encode = encode
+        self._all_but_left = lru_cache(maxsize=8192)(self._write_all_but_left)
+        self._left = lru_cache(maxsize=16384)(self._write_left)
+
+    def write(self, plan: Plan, admission: Admission, place: int | None) -> bytes:
+        """Nothing when there is no such limit."""
+        if place is None:
+            return b""
+        limit, reset = plan.limits[place], admission.resets[place]
+        return self._all_but_left(limit.amount, reset, int(admission.now)) + self._left(admission.left[place])
+
+    def _write_all_but_left(self, amount: int, reset: int, second: int) -> bytes:
+        headers = b""
+        for names in self._names:
+            headers += self._encode(names.limit, str(amount))
+            if names.is_duration:
+                headers += self._encode(names.reset, _duration(max(0, reset - second)))
+            elif reset:
+                headers += self._encode(names.reset, str(reset))
+        return headers
+
+    def _write_left(self, left: int) -> bytes:
+        return b"".join([self._encode(names.remaining, str(max(0, left))) for names in self._names])
+
+
+class HeaderWriter:
+    """Writes the chosen sets, each header by `encode`, one after another."""
 
     def __init__(self, sets: Collection[HeaderSet], encode: Callable[[str, str], bytes]) -> None:
-        self._x_ratelimit = "x-ratelimit" in sets
-        self._openai = "openai" in sets
+        x_ratelimit = [_X_RATELIMIT] if "x-ratelimit" in sets else []
+        requests, tokens = ([_REQUESTS], [_TOKENS]) if "openai" in sets else ([], [])
+        self._first = _OneLimit(x_ratelimit, encode)
+        self._requests = _OneLimit(requests, encode)
+        self._first_and_requests = _OneLimit(x_ratelimit + requests, encode)
+        self._tokens = _OneLimit(tokens, encode)
         self._ietf = "ietf" in sets
         self._encode = encode
-        self._left = lru_cache(maxsize=16384)(self._write_left)
-        self._until = lru_cache(maxsize=8192)(self._write_until)
-        self._for = lru_cache(maxsize=8192)(self._write_for)
 
     def admitted(self, plan: Plan, admission: Admission) -> bytes:
         """Headers of a request that goes on."""
@@ -47,36 +92,20 @@ class HeaderWriter:
 
     def _write(self, plan: Plan, admission: Admission, first: int | None, requests: int | None) -> bytes:
         """`first`: place of the limit for the set x-ratelimit. Windows end on whole seconds, so what is left of one is rounded up."""
-        limits, left, resets, second = plan.limits, admission.left, admission.resets, int(admission.now)
-        headers = b""
-        if self._x_ratelimit and first is not None:
-            headers += self._until(limits[first].amount, resets[first]) + self._left("x-ratelimit-remaining", left[first])
-        if self._openai:
-            if requests is not None:
-                headers += self._for("requests", limits[requests].amount, resets[requests] - second)
-                headers += self._left("x-ratelimit-remaining-requests", left[requests])
-            if (tokens := tightest(plan.tokens, admission)) is not None:
-                headers += self._for("tokens", limits[tokens].amount, resets[tokens] - second)
-                headers += self._left("x-ratelimit-remaining-tokens", left[tokens])
-        if self._ietf and limits:
-            every = zip(limits, left, resets, strict=True)
+        if first == requests:
+            headers = self._first_and_requests.write(plan, admission, first)
+        else:
+            headers = self._first.write(plan, admission, first) + self._requests.write(plan, admission, requests)
+        if plan.tokens:
+            headers += self._tokens.write(plan, admission, tightest(plan.tokens, admission))
+        if self._ietf and plan.limits:
+            second = int(admission.now)
+            every = zip(plan.limits, admission.left, admission.resets, strict=True)
             state = ", ".join(
                 [f'"{limit.limit.id}";r={max(0, rest)}' + (f";t={max(0, reset - second)}" if reset else "") for limit, rest, reset in every]
             )
             headers += self._encode("ratelimit-policy", plan.policy) + self._encode("ratelimit", state)
         return headers
-
-    def _write_left(self, name: str, left: int) -> bytes:
-        return self._encode(name, str(max(0, left)))
-
-    def _write_until(self, amount: int, end: int) -> bytes:
-        limit = self._encode("x-ratelimit-limit", str(amount))
-        return limit + self._encode("x-ratelimit-reset", str(end)) if end else limit
-
-    def _write_for(self, kind: str, amount: int, seconds: int) -> bytes:
-        return self._encode(f"x-ratelimit-limit-{kind}", str(amount)) + self._encode(
-            f"x-ratelimit-reset-{kind}", _duration(max(0, seconds))
-        )
 
 
 def refusing_longest(admission: Admission) -> int:
