@@ -35,6 +35,17 @@ def test_the_list_reads_every_page_and_shows_whose_counters_they_are(counted: Wo
     assert lines[2].split() == [TOKENS, "total_tokens", "1d", "user", ANN, "70", "400", "2026-01-01", "00:00:00Z"]
 
 
+def test_amounts_are_easy_to_read_for_people_and_plain_for_scripts(admin: World) -> None:
+    cost = Counter(limit_id="c", metric="cost", window="month", per="team", subject="x", used=1_234_567, reserved=4_200)
+    tokens = Counter(limit_id="t", metric="total_tokens", window="1d", per="user", subject="x", used=1_500_000)
+    admin.management.limits.counters = [cost, tokens]
+    assert [line.split()[5:7] for line in admin.run("counters", "list").stdout.splitlines()[1:]] == [
+        ["$1.23", "$0.0042"],
+        ["1,500,000", "0"],
+    ]
+    assert [counter["used"] for counter in admin.json("counters", "list")] == ["1234567", "1500000"]
+
+
 def test_the_list_is_of_one_limit_and_one_subject_and_stops_in_time(counted: World) -> None:
     assert [counter["limitId"] for counter in counted.json("counters", "list", "--subject", BEN)] == [REQUESTS, TOKENS]
     assert [counter["subject"] for counter in counted.json("counters", "list", "--limit", TOKENS)] == [ANN, BEN]

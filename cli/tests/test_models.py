@@ -110,16 +110,16 @@ def test_removing_without_a_terminal_or_yes_removes_nothing(admin: World) -> Non
 @pytest.mark.parametrize(
     ("price", "pricing", "shown"),
     [
-        ("0.15/0.60", {"input": "150000", "output": "600000"}, "$0.15 input, $0.6 output for a million tokens"),
+        ("0.15/0.60", {"input": "150000", "output": "600000"}, "$0.15 input, $0.60 output for a million tokens"),
         (
             "3/15.000001/0.3",
             {"input": "3000000", "output": "15000001", "cached": "300000"},
-            "$3 input, $15.000001 output, $0.3 cached input for a million tokens",
+            "$3.00 input, $15.000001 output, $0.30 cached input for a million tokens",
         ),
         (
             "0/1000000/0",
             {"input": "0", "output": "1000000000000", "cached": "0"},
-            "$0 input, $1000000 output, $0 cached input for a million tokens",
+            "$0.00 input, $1,000,000.00 output, $0.00 cached input for a million tokens",
         ),
     ],
 )

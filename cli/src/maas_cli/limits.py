@@ -24,6 +24,7 @@ LimitOptions = Annotated[
 ]
 _ID = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _USD = "usd"
+_GROUPED = re.compile(r"[^,]*=[0-9]{1,3}(,[0-9]{3})+\b")
 
 
 def parse_limits(texts: Iterable[str]) -> list[dict[str, Any]]:
@@ -42,6 +43,8 @@ def parse_limits(texts: Iterable[str]) -> list[dict[str, Any]]:
 
 def parse_limit(text: str) -> dict[str, Any]:
     """One limit, with the parts that were given."""
+    if _GROUPED.match(text):
+        raise UsageError(f'limit "{text}": want its amount without commas, like 1000000')
     head, *options = map(str.strip, text.split(","))
     metric, equals, rest = head.partition("=")
     what, _, per = rest.partition(" per ")
@@ -52,12 +55,16 @@ def parse_limit(text: str) -> dict[str, Any]:
     for option in options:
         name, value = _option(text, option)
         if name in given:
-            raise UsageError(f'limit "{text}": {name} is there twice; give it once')
+            raise UsageError(f'limit "{text}": give one of "{_written(name, given[name])}" and "{option}"')
         given[name] = value
     try:
         return _checked({name: value for name, value in given.items() if value})
     except ValueError as error:
         raise UsageError(f'limit "{text}": {error}') from None
+
+
+def _written(name: str, value: str) -> str:
+    return value if name == "over" else f"{name} {value}"
 
 
 def _option(text: str, option: str) -> tuple[str, str]:
@@ -86,7 +93,7 @@ def _amount(metric: str, text: str) -> int:
             return micro_dollars(text.removesuffix(_USD))
         except ValueError as error:
             raise ValueError(f"amount {error}") from None
-    if not re.fullmatch(r"[0-9]{1,16}", text, re.ASCII):
+    if not re.fullmatch(r"[0-9]{1,100}", text, re.ASCII):
         raise ValueError(f'amount "{text}": want a whole number' + (", or dollars like 50usd" if metric == Metric.COST else ""))
     return int(text)
 

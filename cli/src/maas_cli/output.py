@@ -14,6 +14,7 @@ import yaml
 from rich.table import Table
 from rich.text import Text
 
+from maas_cli.money import spent
 from maas_cli.printing import console, note, printable
 
 Item = Mapping[str, Any]
@@ -48,6 +49,16 @@ def field(title: str, name: str) -> Column:
 def moment(title: str, name: str) -> Column:
     """A field that holds a time, in UTC."""
     return Column(title, lambda item: time_of(item.get(name)))
+
+
+def amount(title: str, name: str) -> Column:
+    """A field that holds how much of the item's metric; cost in dollars."""
+
+    def show(item: Item) -> str:
+        number = int(item.get(name, 0))
+        return spent(number) if item.get("metric") == "cost" else f"{number:,}"
+
+    return Column(title, show, is_whole=True)
 
 
 def text_of(value: Any) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from maas_cli.errors import UsageError
-from maas_cli.money import dollars, micro_dollars
+from maas_cli.money import dollars, micro_dollars, price
 from maas_cli.output import Item
 
 PriceOption = Annotated[
@@ -41,11 +41,11 @@ def parse_price(text: str) -> dict[str, str]:
 
 
 def price_text(model: Item) -> str:
-    """`$0.15 input, $0.6 output, $0.075 cached input for a million tokens`; `-` for none."""
+    """`$0.15 input, $0.60 output, $0.075 cached input for a million tokens`; `-` for none."""
     pricing: dict[str, Any] | None = model.get("pricing")
     if not pricing:
         return "-"
-    shown = [f"${dollars(int(pricing.get(kind, 0)))} {kind}" for kind in ("input", "output")]
+    shown = [f"{price(int(pricing.get(kind, 0)))} {kind}" for kind in ("input", "output")]
     if "cached" in pricing:
-        shown.append(f"${dollars(int(pricing['cached']))} cached input")
+        shown.append(f"{price(int(pricing['cached']))} cached input")
     return f"{', '.join(shown)} for a million tokens"

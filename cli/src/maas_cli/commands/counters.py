@@ -9,7 +9,7 @@ import typer
 
 from maas_cli.confirm import Yes, confirm
 from maas_cli.errors import UsageError
-from maas_cli.output import Column, Format, Item, Output, field, moment, show_list, show_one
+from maas_cli.output import Column, Format, Item, Output, amount, field, moment, show_list, show_one
 from maas_cli.printing import note, say
 from maas_cli.state import connect
 
@@ -28,8 +28,8 @@ _LIST = [
     field("window", "window"),
     field("per", "per"),
     field("subject", "subject"),
-    field("used", "used"),
-    field("reserved", "reserved"),
+    amount("used", "used"),
+    amount("reserved", "reserved"),
     moment("resets", "reset"),
 ]
 
@@ -54,6 +54,8 @@ def list_(
     output: Output = Format.TABLE,
 ) -> None:
     """List the counters of current windows: what was used, and what requests in flight hold.
+
+    JSON and YAML have costs in micro-dollars and times in Unix seconds.
 
     Examples:
     maas counters list

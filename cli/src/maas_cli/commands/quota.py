@@ -7,14 +7,12 @@ from typing import Annotated
 import typer
 
 from maas_cli.commands.keys import key_id
-from maas_cli.output import Column, Format, Item, Output, field, show_list, show_one, time_of
+from maas_cli.output import Column, Format, Item, Output, amount, field, show_list, show_one, time_of
 from maas_cli.printing import say
 from maas_cli.state import connect, state_of
 
 PATH = "/v1/quota"
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
-_CENT, _DOLLAR = 10_000, 1_000_000
-"""In micro-dollars."""
 
 _LINES = [field("tier", "tier"), field("by group", "group"), field("counted for", "user")]
 
@@ -55,10 +53,7 @@ def _columns(tier: str, now: float) -> list[Column]:
         Column("limit", lambda limit: _name(limit, tier)),
         field("window", "window"),
         field("per", "per"),
-        *(
-            _amount(title, name)
-            for title, name in (("used", "used"), ("reserved", "reserved"), ("left", "remaining"), ("amount", "amount"))
-        ),
+        *(amount(title, name) for title, name in (("used", "used"), ("reserved", "reserved"), ("left", "remaining"), ("amount", "amount"))),
         Column("resets", lambda limit: _resets(limit.get("reset", 0), now)),
     ]
 
@@ -68,21 +63,6 @@ def _name(limit: Item, tier: str) -> str:
     name = str(limit.get("id")).removeprefix(f"tier/{tier}/")
     over = limit.get("over")
     return name if over in {None, "", "hard"} else f"{name} ({over})"
-
-
-def _amount(title: str, name: str) -> Column:
-    def show(limit: Item) -> str:
-        amount = int(limit.get(name, 0))
-        return _dollars(amount) if limit.get("metric") == "cost" else f"{amount:,}"
-
-    return Column(title, show, is_whole=True)
-
-
-def _dollars(micro: int) -> str:
-    """In cents; what is less than a dollar as exactly as it is counted."""
-    if micro >= _DOLLAR or micro % _CENT == 0:
-        return f"${micro / _DOLLAR:,.2f}"
-    return f"${micro / _DOLLAR:.6f}".rstrip("0")
 
 
 def _resets(reset: int, now: float) -> str:
