@@ -3,9 +3,11 @@ from __future__ import annotations
 import sqlite3
 import stat
 from contextlib import closing
+from random import Random
 
 import pytest
 from maas_common.testing import FakeClock
+from maas_ratelimit.adapters import journal_log
 from maas_ratelimit.adapters.journal import Batch, Journal
 from maas_ratelimit.adapters.journal_file import JournalError
 
@@ -130,6 +132,42 @@ def test_a_reservation_that_ended_never_comes_back_when_its_id_is_forgotten(reop
         clock.advance(1)
         journal.write(batch(opened=[(f"r{number}", 1, "")], ended=[(f"r{number - 1}", int(clock.now() * 1000) + 1, False)]))
     assert [row[0] for row in reopened(max_ended=0).load().opened] == [f"r{batches - 1}"]
+
+
+def test_what_a_reservation_refers_to_stays_until_it_ends_however_late_it_is_found(reopened, clock):
+    opened, party = [("r1", (NOW + 60) * 1000, '["bob"]')], ("bob", (NOW + 7200) * 1000, "who bob is")
+    reopened().write(batch(opened=opened, parties=[party]))
+    clock.advance(86_400)
+    for _ in range(2):
+        journal = reopened()
+        recovered = journal.load()
+        assert (recovered.opened, recovered.parties) == (opened, {"bob": "who bob is"})
+        stir(journal)
+    journal.write(batch(ended=[("r1", NOW * 1000, True)]))
+    stir(journal)
+    assert reopened().load().parties == {}
+
+
+def test_the_file_holds_the_newest_of_everything_and_little_else(reopened, monkeypatch):
+    monkeypatch.setattr(journal_log, "_SLACK", 10)
+    monkeypatch.setattr(journal_log, "_MOST_KEYS", 7)
+    random, journal, counters, opened = Random(1), reopened(), {}, {}  # noqa: S311 - no secrets
+    for number in range(400):
+        touched = {(f"window {random.randrange(3)}", "default", f"user {random.randrange(40)}", 0): str(number) for _ in range(10)}
+        gone = random.sample(sorted(counters), min(len(counters), random.randrange(4)))
+        new = {f"r{number} {n}": (f"r{number} {n}", number, f"body {n}") for n in range(5)}
+        closed = random.sample(sorted(opened), max(0, min(len(opened), random.randrange(11))))
+        counters = {key: state for key, state in counters.items() if key not in gone} | touched
+        opened = {rid: row for rid, row in opened.items() if rid not in closed} | new
+        journal.write(
+            batch(counters=[(*key, state) for key, state in touched.items()], gone=gone, opened=list(new.values()), undone=closed)
+        )
+        if number % 40 == 0:
+            journal = reopened()
+            recovered = journal.load()
+            assert sorted(recovered.counters) == sorted((*key, state) for key, state in counters.items())
+            assert sorted(recovered.opened) == sorted(opened.values())
+    assert held(journal, "log", '": ') < 3 * (len(counters) + len(opened)) + 100
 
 
 def test_a_reservation_that_opens_and_ends_in_one_batch_is_only_remembered(reopened):

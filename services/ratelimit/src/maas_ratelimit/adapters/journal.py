@@ -65,6 +65,8 @@ class Journal:
         self._clock = clock
         self._log = JournalLog(self._file)
         self._ended = JournalEnded(self._file, max_ended)
+        self._recovered: list[tuple[str, int]] = []
+        """Reservations found at the start, latest deadline first: what they refer to stays while they are open, however late that is."""
         self.outbox = JournalOutbox(self._file, max_events)
 
     def write(self, batch: Batch) -> None:
@@ -81,12 +83,15 @@ class Journal:
         for name, tenant, subject, until, state in batch.counters:
             texts[until, name, tenant][subject] = state
         for party, until_ms, body in batch.parties:
-            texts[(until_ms // _HOUR_MS + 1) * _HOUR_S, *_PARTIES][party] = body
+            texts[(until_ms // _HOUR_MS + 2) * _HOUR_S, *_PARTIES][party] = body  # by the hour, and one for who is late to expire
         if not self._log.is_read:
             self._log.read()
+        while self._recovered and not self._log.has(_OPENED, self._recovered[-1][0]):
+            self._recovered.pop()
+        needed_from = min(now, self._recovered[-1][1] / 1000) if self._recovered else now
         with self._file.transaction() as connection:
             committed = (
-                self._log.write(connection, texts, gone, int(now)),
+                self._log.write(connection, texts, gone, int(needed_from)),
                 self._ended.write(connection, batch.ended, int(now * 1000)),
                 self.outbox.append(connection, batch.events),
             )
@@ -110,6 +115,7 @@ class Journal:
             elif not until or until > int(now):
                 counters += [(name, tenant, subject, until, state) for subject, state in texts.items()]
         opened.sort(key=itemgetter(1))
+        self._recovered = [row[:2] for row in reversed(opened)]
         return Recovered(counters, opened, self._ended.read(int(now * 1000)), parties)
 
     def close(self) -> None:

@@ -57,16 +57,20 @@ class JournalLog:
         self._rows, self._size, self.is_read = rows, sum(size for *_, size in self._all), True
         return found
 
+    def has(self, shelf: Shelf, key: str) -> bool:
+        """Whether there is a text of that key."""
+        return key in self._rows.get(shelf, ())
+
     def write(
         self,
         connection: sqlite3.Connection,
         texts: Mapping[Shelf, Mapping[str, str]],
         gone: Mapping[Shelf, Iterable[str]],
-        now: int,
+        needed_from: int,
     ) -> Callable[[], None]:
-        """Write new texts of keys, and which keys are no more."""
+        """Write new texts of keys, and which keys are no more; forget what is needed until `needed_from` (Unix s) at the latest."""
         known = self._rows
-        for shelf in [shelf for shelf in known if 0 < shelf[0] <= now]:
+        for shelf in [shelf for shelf in known if 0 < shelf[0] <= needed_from]:
             del known[shelf]
         changes: dict[Shelf, dict[str, str | None]] = {}
         for shelf, keys in gone.items():
@@ -118,6 +122,7 @@ class JournalLog:
 
 
 def _note(rows: dict[str, int], entries: Mapping[str, str | None], number: int) -> None:
+    """The newest texts of these keys are in that row."""
     for key in rows.keys() & entries.keys():
         del rows[key]
     rows.update(dict.fromkeys([key for key, text in entries.items() if text is not None], number))
