@@ -122,6 +122,20 @@ def test_a_plan_with_one_kind_shows_that_kind_only():
     assert set(admitted(plan, (5,), (MINUTE,))) == {f"x-ratelimit-{name}-tokens" for name in ("limit", "remaining", "reset")}
 
 
+def test_nobody_is_told_of_shadow_limits():
+    plan = Plan.parse("1;a:requests:1:1m:user:shadow;b:requests:9:1m:user;c:total_tokens:1:1m:user:shadow")
+    assert admitted(plan, (0, 8, 0), (MINUTE,) * 3, ["x-ratelimit", "openai", "ietf"]) == {
+        "x-ratelimit-limit": "9",
+        "x-ratelimit-remaining": "8",
+        "x-ratelimit-reset": str(MINUTE),
+        "x-ratelimit-limit-requests": "9",
+        "x-ratelimit-remaining-requests": "8",
+        "x-ratelimit-reset-requests": "30s",
+        "ratelimit-policy": '"b";q=9;w=60',
+        "ratelimit": '"b";r=8;t=30',
+    }
+
+
 def test_the_ietf_set_shows_every_limit():
     assert admitted(FOUR, (400, 9, 90_000, -1), sets=["ietf"]) == {
         "ratelimit-policy": '"tier/free/requests-1d";q=500;w=86400, "tier/free/requests-1m";q=10;w=60, '

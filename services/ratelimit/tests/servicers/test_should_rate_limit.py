@@ -435,7 +435,7 @@ def test_past_a_shadow_limit_requests_go_on_and_it_is_counted(run):
     async def scenario(world) -> None:
         plan = "1;tier/free/r:requests:1:1m:user:shadow"
         answers = [await world.admit(number, plan) for number in range(3)]
-        assert [(answer.is_ok, answer.upstream, answer.headers["x-ratelimit-remaining"]) for answer in answers] == [(True, {}, "0")] * 3
+        assert [(answer.is_ok, answer.upstream, answer.headers) for answer in answers] == [(True, {}, {})] * 3
         assert await world.used(plan) == [(3, 0)]
         assert world.metric("shadow_exceeded_total", limit="tier/free/r") == 2
         assert world.metric("admits_total", outcome="admitted") == 3

@@ -3,6 +3,8 @@
 x-ratelimit  X-RateLimit-Limit, -Remaining, -Reset (Unix seconds): the request limit with the least left; on a 429 the limit that refused.
 openai       x-ratelimit-{limit,remaining,reset}-{requests,tokens}: of each kind the limit with the least left; reset is how long, as 6m0s.
 ietf         RateLimit and RateLimit-Policy, every limit (draft-ietf-httpapi-ratelimit-headers-11).
+
+None tells of shadow limits.
 """
 
 from __future__ import annotations
@@ -98,11 +100,11 @@ class HeaderWriter:
             headers = self._first.write(plan, admission, first) + self._requests.write(plan, admission, requests)
         if plan.tokens:
             headers += self._tokens.write(plan, admission, tightest(plan.tokens, admission))
-        if self._ietf and plan.limits:
+        if self._ietf and plan.told:
             second = int(admission.now)
-            every = zip(plan.limits, admission.left, admission.resets, strict=True)
+            every = [(plan.limits[place].limit.id, admission.left[place], admission.resets[place]) for place in plan.told]
             state = ", ".join(
-                [f'"{limit.limit.id}";r={max(0, rest)}' + (f";t={max(0, reset - second)}" if reset else "") for limit, rest, reset in every]
+                [f'"{limit_id}";r={max(0, rest)}' + (f";t={max(0, reset - second)}" if reset else "") for limit_id, rest, reset in every]
             )
             headers += self._encode("ratelimit-policy", plan.policy) + self._encode("ratelimit", state)
         return headers

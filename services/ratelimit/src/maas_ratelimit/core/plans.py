@@ -102,11 +102,16 @@ class PlannedLimit:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """Every limit that applies to a request. `requests` and `tokens` are the places of those kinds in `limits`."""
+    """Every limit that applies to a request.
+
+    `told` are the places in `limits` of those that callers are told of: a shadow limit is tried out without anybody slowing down for it.
+    `requests` and `tokens` are those of them that are of these kinds.
+    """
 
     text: str
     limits: tuple[PlannedLimit, ...]
     is_strict: bool
+    told: tuple[int, ...]
     requests: tuple[int, ...]
     tokens: tuple[int, ...]
     policy: str
@@ -127,13 +132,15 @@ class Plan:
         """Read a plan string; PlanError says what is wrong with it."""
         parsed = parse_plan(text)
         limits = tuple(_planned(limit) for limit in parsed.limits)
+        told = tuple(place for place, each in enumerate(limits) if not each.is_shadow)
         return cls(
             text,
             limits,
             parsed.is_strict,
-            requests=tuple(place for place, each in enumerate(limits) if each.metric is Metric.REQUESTS),
-            tokens=tuple(place for place, each in enumerate(limits) if each.metric in _TOKENS),
-            policy=", ".join(_policy(each) for each in limits),
+            told=told,
+            requests=tuple(place for place in told if limits[place].metric is Metric.REQUESTS),
+            tokens=tuple(place for place in told if limits[place].metric in _TOKENS),
+            policy=", ".join(_policy(limits[place]) for place in told),
             subjects=_subjects([limit.per for limit in parsed.limits]),
         )
 
