@@ -114,7 +114,7 @@ def test_the_master_is_found_by_sentinels_and_after_a_failover_the_new_one(clock
 
 
 def test_sentinels_need_the_name_of_the_master():
-    with pytest.raises(ValueError, match="want the name that the master has"):
+    with pytest.raises(ValueError, match="redis_service is missing; want the name that the master has"):
         RedisStore(RedisOptions(sentinels=("127.0.0.1:1",)))
 
 
@@ -122,6 +122,11 @@ def test_a_url_of_something_else_is_refused_without_its_password():
     with pytest.raises(ValueError, match="want redis://host") as raised:
         RedisStore(RedisOptions(url="http://:hidden@host"))
     assert "hidden" not in str(raised.value)
+
+
+def test_a_database_that_is_no_number_is_refused():
+    with pytest.raises(ValueError, match='redis_url: database "counts": want a number'):
+        RedisStore(RedisOptions(url="redis://:hidden@host/counts"))
 
 
 @pytest.fixture(scope="module")

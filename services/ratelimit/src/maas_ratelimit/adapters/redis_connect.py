@@ -55,7 +55,7 @@ def connect(options: RedisOptions) -> Nodes:
     kwargs = _connection(options)
     if options.sentinels:
         if not options.service:
-            raise ValueError("sentinels are given but no service; want the name that the master has among them")
+            raise ValueError("redis_service is missing; want the name that the master has among the redis_sentinels")
         return _One(_master(options, kwargs))
     if options.cluster:
         kwargs.pop("path", None)
@@ -74,12 +74,16 @@ def place(options: RedisOptions) -> str:
 
 
 def _connection(options: RedisOptions) -> dict[str, Any]:
+    scheme = options.url.partition("://")[0]
     try:
         kwargs: dict[str, Any] = dict(parse_url(options.url))  # type: ignore[no-untyped-call]
     except ValueError:
         raise ValueError(
-            f"url: want redis://host:port/database, rediss://… or unix:///path, not {options.url.partition(':')[0]}:…"
+            f"redis_url: want redis://host:port/database, rediss://… or unix:///path, not {scheme.partition(':')[0]}:…"
         ) from None
+    database = urlsplit(options.url).path.strip("/")
+    if scheme != "unix" and database and not database.isdecimal():  # which redis-py would take for 0
+        raise ValueError(f'redis_url: database "{database[:100]}": want a number, like redis://host:6379/0')
     kwargs.pop("connection_class", None)
     if options.url.startswith("rediss:"):
         kwargs |= {
@@ -147,7 +151,7 @@ class _One:
         return [self._client]
 
     def moved_to(self, tag: str, error: MovedError) -> redis.Redis:  # noqa: ARG002 - it is a cluster
-        raise redis.ConnectionError("it is a node of a cluster: set cluster") from error
+        raise redis.ConnectionError("it is a node of a cluster: set redis_cluster") from error
 
     def doubt(self) -> None:
         """Nothing: Sentinels are asked whenever a connection is made."""
