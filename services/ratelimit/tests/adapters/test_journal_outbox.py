@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 from maas_common.errors import UnavailableError
 from maas_common.testing import FakeClock
@@ -41,6 +43,27 @@ def test_what_is_done_is_gone_and_what_is_not_is_given_out_again_after_a_restart
     again = Journal(tmp_path / "journal.db", FakeClock(), max_events=10)
     assert again.outbox.depth() == 2
     assert taken(again) == ["b", "d"]
+
+
+def test_of_events_written_together_some_are_done_and_the_others_given_out_again(tmp_path):
+    lines = [f"line {n}" for n in range(45)] + ["has \x1e in it"]
+    with closing(Journal(tmp_path / "journal.db", FakeClock(), max_events=1000)) as before:
+        add(before, *lines[:23])
+        add(before, *lines[23:])
+        events = before.outbox.take(7) + before.outbox.take(20) + before.outbox.take(100)
+        assert [event.line for event in events] == [*lines[:-1], "has \ufffd in it"]
+        for done in (events[3:31], events[5:6], events[40:45:2], [], events[11:12], events[31:33]):
+            before.outbox.done(done)
+        assert before.outbox.depth() == 13
+    with closing(Journal(tmp_path / "journal.db", FakeClock(), max_events=1000)) as after:
+        assert after.outbox.depth() == 13
+        events = [*events[:3], *events[33:40], events[41], events[43], events[45]]
+        assert [after.outbox.take(1)[0].line for _ in events] == [event.line for event in events]
+        after.outbox.done(events)
+        add(after, "next")
+        assert (after.outbox.depth(), taken(after)) == (1, ["next"])
+        with after._file.transaction() as connection:
+            assert connection.execute("SELECT count(*) FROM events").fetchone() == (1,)
 
 
 def test_events_that_follow_an_empty_outbox_are_given_out(journal):

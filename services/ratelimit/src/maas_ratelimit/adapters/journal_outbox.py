@@ -68,13 +68,14 @@ class JournalOutbox:
                 rows = self._file.read(_NEXT, after, at_most + _MOST_LINES)
             except sqlite3.Error as error:
                 raise UnavailableError("usage events can't be read from the journal just now; try again") from error
-            for first, lines in rows:
+            for last, first, lines in rows:
                 waiting = [UsageEvent(str(n), line) for n, line in enumerate(lines.split(_BETWEEN), first) if line and n > after]
-                events += waiting[: at_most - len(events)]
-                if len(events) == at_most:
+                room = at_most - len(events)
+                events += waiting[:room]
+                if len(waiting) >= room:
+                    self._handed_out = int(events[-1].position)
                     break
-            if events:
-                self._handed_out = int(events[-1].position)
+                self._handed_out = last
         return events
 
     def done(self, events: Sequence[UsageEvent]) -> None:
@@ -130,21 +131,22 @@ def _joined(lines: Sequence[str]) -> str:
 def _remove(connection: sqlite3.Connection, numbers: set[int]) -> int:
     """Take these lines out of their rows; how many there were."""
     removed = 0
-    overlapping = (min(numbers, default=0), max(numbers, default=0) + _MOST_LINES)
-    for last, first, waiting in connection.execute(
-        "SELECT last, first, waiting FROM events WHERE last BETWEEN ? AND ?", overlapping
-    ).fetchall():
-        if numbers.issuperset(range(first, last + 1)):
-            connection.execute("DELETE FROM events WHERE last = ?", (last,))
-            removed += waiting
-        elif first <= max(numbers):
-            lines = connection.execute("SELECT lines FROM events WHERE last = ?", (last,)).fetchone()[0].split(_BETWEEN)
-            left = ["" if number in numbers else line for number, line in enumerate(lines, first)]
-            count = len(left) - left.count("")
+    lowest, highest = min(numbers, default=0), max(numbers, default=0)
+    rows = connection.execute("SELECT last, first, waiting FROM events WHERE last BETWEEN ? AND ?", (lowest, highest + _MOST_LINES))
+    for last, first, waiting in rows.fetchall():
+        if first > highest:
+            break
+        left: list[str] = []
+        if not numbers.issuperset(range(first, last + 1)):
+            (lines,) = connection.execute("SELECT lines FROM events WHERE last = ?", (last,)).fetchone()
+            left = ["" if number in numbers else line for number, line in enumerate(lines.split(_BETWEEN), first)]
+        if count := len(left) - left.count(""):
             connection.execute("UPDATE events SET waiting = ?, lines = ? WHERE last = ?", (count, _joined(left), last))
-            removed += waiting - count
+        else:
+            connection.execute("DELETE FROM events WHERE last = ?", (last,))
+        removed += waiting - count
     return removed
 
 
-_NEXT = """SELECT first, lines FROM events
+_NEXT = """SELECT last, first, lines FROM events
     WHERE last > ?1 AND last <= ?2 + (SELECT min(last) FROM events WHERE last > ?1) ORDER BY last"""
