@@ -44,6 +44,15 @@ def test_a_wrong_value_is_named():
     assert "MAAS_TEST_PORT: " in shown.stderr
 
 
+def test_a_list_that_is_none_is_named():
+    shown = program(MAAS_TEST_ADMIN_GROUPS="hush")
+    assert shown.returncode == 2
+    assert "admin_groups" in shown.stderr
+    assert '["one", "two"]' in shown.stderr
+    assert "hush" not in shown.stderr
+    assert "Traceback" not in shown.stderr
+
+
 class Settings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="MAAS_TEST_")
 

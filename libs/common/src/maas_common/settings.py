@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from maas_common.watch import WatchHub
 
@@ -48,6 +48,9 @@ class ServiceSettings(BaseSettings):
         except ValidationError as error:
             wrong = "".join(f"\n  {prefix}{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
             print(f"{program}: settings are wrong or missing; `{program} --help` explains them{wrong}", file=sys.stderr)  # noqa: T201
+            raise SystemExit(2) from None
+        except SettingsError as error:
+            print(f'{program}: {error}; want JSON there, like ["one", "two"]', file=sys.stderr)  # noqa: T201
             raise SystemExit(2) from None
         return settings
 

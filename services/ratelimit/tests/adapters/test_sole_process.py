@@ -16,6 +16,14 @@ def test_a_second_one_is_told_who_is_there_and_what_to_do(tmp_path):
     assert f"process {os.getpid()} counts there" in str(refused.value)
 
 
+@pytest.mark.parametrize("path", ["file", "file/folder", "/proc/nobody/may"])
+def test_a_folder_that_can_not_be_made_is_named(tmp_path, path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotAloneError, match=r"^state_dir /.*; want a folder that can be written") as refused:
+        hold_alone(tmp_path / path)
+    assert str(tmp_path / path) in str(refused.value)
+
+
 def test_the_folder_is_free_again_when_the_first_has_ended(tmp_path):
     hold_alone(tmp_path).close()
     hold_alone(tmp_path).close()

@@ -11,11 +11,20 @@ _FILE = "ratelimit.lock"
 
 
 class NotAloneError(Exception):
-    """Another process counts with this state folder; the message says which and what to do."""
+    """Another process counts with this state folder, or the folder can't be used; the message says which and what to do."""
 
 
 def hold_alone(folder: Path) -> TextIO:
     """Lock the folder for this process, for as long as the file that this returns is open."""
+    try:
+        return _hold_alone(folder)
+    except OSError as error:
+        raise NotAloneError(
+            f"state_dir {folder}: {error.strerror}: {error.filename or _FILE}; want a folder that can be written, on a disk with room"
+        ) from None
+
+
+def _hold_alone(folder: Path) -> TextIO:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = os.fdopen(os.open(folder / _FILE, os.O_RDWR | os.O_CREAT, 0o600), "r+")
     try:
