@@ -14,6 +14,7 @@ def configure_logging(service: str, level: str, style: Literal["auto", "json", "
     console = style == "console" or (style == "auto" and sys.stderr.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        lambda _logger, _name, event: {**event, "service": service},  # no context variable: threads have none of ours
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -29,7 +30,6 @@ def configure_logging(service: str, level: str, style: Literal["auto", "json", "
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(service=service)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[_drop_internals, *render]))
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
