@@ -6,7 +6,7 @@ from pathlib import Path
 
 from maas_common.server import Engine
 from maas_common.settings import ServiceSettings
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from maas_ratelimit.adapters.guarded_substitute import OnStoreError
@@ -66,3 +66,11 @@ class RatelimitSettings(ServiceSettings):
         description="While Redis is away: deny refuses with 503; allow lets all pass, and charges it later; local counts in this process.",
     )
     max_spooled: int = Field(100_000, description="Ended requests kept until Redis is back; past it the oldest are lost.", ge=1)
+
+    @field_validator("redis_sentinels", "redis_cluster")
+    @classmethod
+    def _has_url(cls, given: list[str] | bool, info: ValidationInfo) -> list[str] | bool:  # noqa: FBT001 - a value of either
+        """Without the URL this would count in memory, in silence."""
+        if given and not info.data.get("redis_url"):
+            raise ValueError("redis_url is missing; want it too, like redis://host:6379/0")
+        return given

@@ -10,6 +10,8 @@ from maas_common.testing import FakeClock
 from maas_ratelimit.adapters.redis_check import check
 from maas_ratelimit.adapters.redis_options import RedisOptions
 from maas_ratelimit.adapters.redis_store import RedisStore
+from maas_ratelimit.settings import RatelimitSettings
+from pydantic import ValidationError
 from redis import ResponseError
 
 from services.ratelimit.tests.adapters.test_redis_store import EVERY_KIND, caller
@@ -116,6 +118,20 @@ def test_the_master_is_found_by_sentinels_and_after_a_failover_the_new_one(clock
 def test_sentinels_need_the_name_of_the_master():
     with pytest.raises(ValueError, match="redis_service is missing; want the name that the master has"):
         RedisStore(RedisOptions(sentinels=("127.0.0.1:1",)))
+
+
+def test_sentinels_that_know_no_master_are_told_without_their_clients():
+    with redis_server() as master, redis_sentinel(master, "counters") as sentinel:
+        options = RedisOptions(sentinels=(f"127.0.0.1:{sentinel.port}", "127.0.0.1:1"), service="other")
+        with pytest.raises(UnavailableError, match="none knows a master of that name") as raised:
+            check(RedisStore(options))
+    assert "redis.client" not in raised.value.message
+
+
+@pytest.mark.parametrize("given", [{"redis_sentinels": ["host:26379"]}, {"redis_cluster": True}])
+def test_a_topology_without_a_url_is_refused_where_memory_would_be_counted_in(given, tmp_path):
+    with pytest.raises(ValidationError, match="redis_url is missing"):
+        RatelimitSettings(workload_secret_file=tmp_path, **given)
 
 
 def test_a_url_of_something_else_is_refused_without_its_password():

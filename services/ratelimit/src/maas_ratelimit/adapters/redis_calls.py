@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import redis
 from maas_common.errors import UnavailableError
+from redis.sentinel import MasterNotFoundError
 
 from maas_ratelimit.adapters.redis_codec import Answer, Codec, Look, unpack, unpack_look
 from maas_ratelimit.adapters.redis_connect import Nodes, place
@@ -116,6 +117,8 @@ class Calls:
         """What came instead of an answer, as operations meet it."""
         if isinstance(reply, redis.TimeoutError | TimeoutError):
             said = "did not answer in time"
+        elif isinstance(reply, MasterNotFoundError):  # whose text is of clients and their options
+            said = "can't be found: no Sentinel answers, or none knows a master of that name"
         else:
             said = f"can't be reached: {reply}" if isinstance(reply, redis.ConnectionError | OSError) else f"can't count: {reply}"
         return UnavailableError(f"redis {self._place} {said}", reason="STORE_UNAVAILABLE")
