@@ -123,7 +123,7 @@ def test_with_ratelimit_out_of_reach_it_says_so_and_requests_are_decided_as_befo
         with structlog.testing.capture_logs() as lines:
             error = await refused(world.get_quota(authz_pb2.GetQuotaRequest(), metadata=world.people.bearer("alice")))
         assert error.code() is grpc.StatusCode.UNAVAILABLE
-        assert "the ratelimit service can't be reached" in (error.details() or "")
+        assert "the ratelimit service, or where it counts, can't be reached" in (error.details() or "")
         assert "127.0.0.1" not in (error.details() or "")
         assert "limits not read" in [line["event"] for line in lines]
         assert await world.status(world.mint().text) == 200

@@ -44,5 +44,7 @@ class GrpcCounters:
             if error.code() not in _OUT_OF_REACH:
                 raise
             log.warning("limits not read", code=error.code().name, error=error.details())
-            raise UnavailableError("How much is left can't be read: the ratelimit service can't be reached. Try again shortly.") from None
+            raise UnavailableError(
+                "How much is left can't be read: the ratelimit service, or where it counts, can't be reached. Try again shortly."
+            ) from None
         return answer.limits
