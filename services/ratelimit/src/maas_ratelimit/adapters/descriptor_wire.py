@@ -23,6 +23,8 @@ _NO_COUNTS = b"\x05bytes\x12"
 """Begins the key of the first count; what is before it in its entry has three bytes."""
 
 
+_FEW = 4096
+"""Counts below this are looked up: most of tokens and events, and every status."""
 _MOST_DIGITS = 11
 """Of a count that is read quickly: so a value that has the next entry in it, which takes 12 bytes, is not taken for a count."""
 
@@ -51,6 +53,16 @@ _HEAD = re.compile(
     re.DOTALL,
 )
 _ADMIT_COUNTS, _SETTLE_COUNTS = _counts(COUNTS[:2]), _counts(COUNTS)
+
+
+class _Numbers(dict[bytes, int | None]):
+    """Counts by how they are written; those that are not among them are read."""
+
+    def __missing__(self, text: bytes) -> int:
+        return int(text)
+
+
+_NUMBER = _Numbers({str(count).encode(): count for count in range(_FEW)} | {b"-": None}).__getitem__
 
 
 class DescriptorReader:
@@ -82,9 +94,7 @@ class DescriptorReader:
         match = _SETTLE_COUNTS.fullmatch(payload, begin)
         if match is None:
             return self._read_every_entry(payload)
-        length, max_out, inputs, outputs, total, cached, events, response_bytes, code, flags = [
-            None if text == b"-" else int(text) for text in match.groups()
-        ]
+        length, max_out, inputs, outputs, total, cached, events, response_bytes, code, flags = map(_NUMBER, match.groups())
         return Settle(
             rid.decode(),
             caller,

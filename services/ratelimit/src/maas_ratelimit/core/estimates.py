@@ -62,4 +62,8 @@ class Estimates:
 
 
 def _moved(average: float, sample: float) -> float:
-    return average + _WEIGHT * (min(max(sample, average / _OUTLIER), average * _OUTLIER) - average)
+    if sample > (most := average * _OUTLIER):
+        sample = most
+    elif sample < (least := average / _OUTLIER):
+        sample = least
+    return average + _WEIGHT * (sample - average)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import NamedTuple, Protocol, TypeAlias
 
 from maas_common.limits import Limit, Metric, Per, Scope
@@ -118,10 +119,8 @@ class Plan:
     """The RateLimit-Policy header (draft-ietf-httpapi-ratelimit-headers-11)."""
     subjects: Callable[[Caller], tuple[str, ...]]
     """Whose counter each limit's is, for a caller."""
-
-    def of_each(self, amounts: Amounts) -> tuple[int, ...]:
-        """The amount of each limit's metric."""
-        return tuple([amounts[limit.amounts_place] for limit in self.limits])
+    of_each: Callable[[Amounts], tuple[int, ...]]
+    """The amount of each limit's metric."""
 
     def capped(self, amounts: Amounts) -> tuple[int, ...]:
         """The same, but no more than the limit can ever hold."""
@@ -142,6 +141,7 @@ class Plan:
             tokens=tuple(place for place in told if limits[place].metric in _TOKENS),
             policy=", ".join(_policy(limits[place]) for place in told),
             subjects=_subjects([limit.per for limit in parsed.limits]),
+            of_each=_of_each([limit.amounts_place for limit in limits]),
         )
 
 
@@ -197,6 +197,12 @@ def _policy(planned: PlannedLimit) -> str:
     unit = {Metric.REQUESTS: "", Metric.COST: ';qu="micro-dollars"', Metric.CONCURRENCY: ';qu="concurrent-requests"'}
     window = f";w={planned.window_s}" if planned.kind != "held" else ""
     return f'"{planned.limit.id}";q={planned.amount}{unit.get(planned.metric, _IN_TOKENS)}{window}'
+
+
+def _of_each(places: list[int]) -> Callable[[Amounts], tuple[int, ...]]:
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda amounts: tuple([amounts[place] for place in places])
 
 
 def _subjects(pers: list[Per]) -> Callable[[Caller], tuple[str, ...]]:
