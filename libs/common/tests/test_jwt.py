@@ -107,6 +107,17 @@ def test_a_discovery_document_of_somebody_else_is_not_believed(world):
         world.verify(world.token())
 
 
+@pytest.mark.parametrize("subject", ["a", "a|b:c+d", "änn \U0001f600", "x" * 255])
+def test_subjects_are_taken_as_they_are(world, subject):
+    assert world.verify(world.token(sub=subject)).user == f"{ISSUER}|{subject}"
+
+
+@pytest.mark.parametrize("subject", ["", "x" * 256, "a\0b", "a\nb", "a\x1eb", "a\x1fb", "a\x7fb", "a\x85b", "a\ud800b"])
+def test_subjects_that_could_not_be_told_from_others_are_refused(world, subject):
+    with pytest.raises(UnauthenticatedError):
+        world.verify(world.token(sub=subject))
+
+
 @pytest.mark.parametrize("algorithm", ["HS256", "none"])
 def test_symmetric_and_unsigned_tokens_are_refused(world, algorithm):
     key = "k" * 64 if algorithm == "HS256" else ""
