@@ -82,11 +82,13 @@ def create(  # noqa: PLR0913 - options, by name
     METRIC: requests, total_tokens, input_tokens, output_tokens, cost or concurrency (which has no WINDOW)
     AMOUNT: a whole number; of cost micro-dollars, or dollars with usd behind them: 50usd
     WINDOW by the clock: 30s, 1m, 6h, 7d
-    WINDOW by the calendar: day, week, week from sunday, month, month from 15, in UTC, or behind each a zone: month in Europe/Berlin
+    WINDOW by the calendar: day, week, week from sunday, month, month from 15; in UTC, or in a time zone: day in Europe/Berlin
     WINDOW that moves on: sliding 1m, sliding-log 1m (exact, small amounts), gcra 1m or gcra 1m burst 20 (a steady rate)
     per WHO: user (the default), key, team, tier, tenant, model, policy, or several of them in this order: key+model
-    , hard: past it refuse (the default); , soft 20: 20 % of it more, then refuse; , shadow: only report
-    , notify 50/80/100: tell when these percentages of it are used; WINDOW by the clock or the calendar only
+    , hard: past it refuse (the default)
+    , soft 20: past it 20 % of it more, then refuse
+    , shadow: past it only report
+    , notify 50/80/100: tell when these percentages of it are used (not with a WINDOW that moves on)
     , id NAME: what its counters are named by; made from METRIC and WINDOW when absent
 
     Examples:
