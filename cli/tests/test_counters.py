@@ -68,6 +68,16 @@ def test_an_empty_list_is_told(admin: World) -> None:
     assert "no counters" in result.stderr
 
 
+def test_who_may_not_see_counters_is_told_where_their_own_limits_are(counted: World) -> None:
+    counted.management.limits.is_closed = True
+    refused = counted.run("counters", "list")
+    assert refused.exit_code == 1
+    assert refused.stderr.splitlines() == [
+        "error: alice is not an administrator",
+        "hint: what you have used of your own limits: maas quota",
+    ]
+
+
 def test_a_reset_says_how_many_and_gives_the_reason(counted: World) -> None:
     result = counted.run("counters", "reset", "--subject", ANN, "--reason", "bill paid", "--yes")
     assert (result.exit_code, result.stdout) == (0, "Counters reset: 2\n")

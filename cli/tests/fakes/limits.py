@@ -19,8 +19,12 @@ class Limits:
     estimates: list[pb.ModelEstimate] = field(default_factory=list)
     page_max: int = 2
     resets: list[pb.ResetCountersRequest] = field(default_factory=list)
+    is_closed: bool = False
+    """Whoever asks is no administrator."""
 
     def ListCounters(self, asked: pb.ListCountersRequest, request: Request) -> Any:
+        if self.is_closed:
+            raise RefusalError(403, "alice is not an administrator")
         page, following = self._page(self._found(asked), asked)
         return pb.ListCountersResponse(counters=page, next_page_token=following)
 

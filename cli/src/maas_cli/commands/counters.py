@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from maas_cli.confirm import Yes, confirm
-from maas_cli.errors import UsageError
+from maas_cli.errors import ForbiddenError, UsageError
 from maas_cli.output import Column, Format, Item, Output, amount, field, moment, show_list, show_one
 from maas_cli.printing import note, say
 from maas_cli.state import connect
@@ -106,4 +106,7 @@ def reset(  # noqa: PLR0913 - options, by name
 def _counters(context: typer.Context, limit: str | None, subject: str | None, at_most: int | None) -> Sequence[Item]:
     which = {name: value for name, value in (("limitId", limit), ("subject", subject)) if value}
     with connect(context) as api:
-        return api.every(PATH, "counters", limit=at_most, page_max=PAGE_MAX, params=which)
+        try:
+            return api.every(PATH, "counters", limit=at_most, page_max=PAGE_MAX, params=which)
+        except ForbiddenError as error:
+            raise ForbiddenError(error.message, hint="what you have used of your own limits: maas quota") from None
