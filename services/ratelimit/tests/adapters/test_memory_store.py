@@ -78,6 +78,22 @@ def test_there_is_room_again_as_soon_as_windows_have_ended_however_many_they_wer
     assert store.live_counters <= 400
 
 
+def test_a_counter_does_not_leave_while_a_request_makes_room_beside_it():
+    steady = Plan.parse("1;steady:requests:1:gcra 1s:user")
+    both = Plan.parse("1;steady:requests:1:gcra 1s:user;more:requests:5:1m:user")
+    bursts = Plan.parse("1;bursts:total_tokens:1:gcra 1s burst 1000:user")
+    store = MemoryStore(MemoryBounds(max_counters=200))
+    for number in range(100):  # drained in a second
+        do(store, claim(number, f"user{number}", steady))
+        do(store, settlement(number, f"user{number}", steady))
+    for number in range(100, 200):  # looked at in the same second, before those
+        do(store, claim(number, f"user{number}", bursts, tokens=500))
+    assert store.live_counters == 200
+    claims = [claim(200, "user99", both), claim(201, "user99", steady), claim(202, "user99", steady)]
+    outcomes = [store.run([each], now=NOW + 1.5)[0] for each in claims]
+    assert [isinstance(each, Admission) and not each.refusing for each in outcomes].count(True) == 1
+
+
 def test_a_settle_is_charged_even_when_there_may_be_no_more_counters():
     store = MemoryStore(MemoryBounds(max_counters=1))
     assert do(store, settlement(1), NOW) is Settled.LATE

@@ -110,9 +110,10 @@ class Families:
             elif self._all.get((family.name, family.tenant)) is family:  # it is in there once for each window that it began
                 del self._all[family.name, family.tenant]
                 self.has_forgotten = True
-        return self._drop_over(at_most) or self._drop_idle(now, at_most)
+        return self.drop_over(at_most) or self._drop_idle(now, at_most)
 
-    def _drop_over(self, at_most: int) -> bool:
+    def drop_over(self, at_most: int) -> bool:
+        """The same of windows that are over alone: nobody who counts now holds any of these."""
         while self._over:
             counters = self._over[0]
             while counters:

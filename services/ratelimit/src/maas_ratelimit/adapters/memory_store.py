@@ -340,15 +340,11 @@ class MemoryStore:
             self._expire(*overdue, now_ms)
         else:
             return True
-        more = self._drop_ended(now)
-        return any([more, self.settled.drop_ended(now_ms, _SLICE), self.overdue.drop_ended(now_ms, _SLICE)])
-
-    def _drop_ended(self, now: float) -> bool:
         more = self.families.drop_ended(now, _SLICE)
         if self.families.has_forgotten:
             self.families.has_forgotten = False
             self._lines.clear()
-        return more
+        return any([more, self.settled.drop_ended(now_ms, _SLICE), self.overdue.drop_ended(now_ms, _SLICE)])
 
     def _expire(self, rid: str, held: Reservation, now_ms: int) -> None:
         for limit, holding, taken in zip(held.limits, held.holdings, held.granted, strict=True):
@@ -368,7 +364,7 @@ class MemoryStore:
         if self.reservations.count() >= self._bounds.max_reservations:
             raise self._full("reservations", self._bounds.max_reservations, now)
         if self.families.live + len(fresh) > self._bounds.max_counters:
-            self._drop_ended(now)
+            self.families.drop_over(_SLICE)
             if self.families.live + len(fresh) > self._bounds.max_counters:
                 raise self._full("counters", self._bounds.max_counters, now)
         for counter in fresh:
