@@ -23,6 +23,7 @@ from maas.ratelimit.v1.limits_pb2_grpc import LimitsServiceStub
 from maas_common.testing import WORKLOAD
 from maas_ratelimit.adapters.envoy_rls import METHOD
 from maas_ratelimit.settings import RatelimitSettings
+from pydantic import ValidationError
 
 PROGRAM = Path(sys.executable).with_name("maas-ratelimit")
 RLS = "envoy.service.ratelimit.v3.RateLimitService"
@@ -126,6 +127,13 @@ def until_written(files, query: str, wanted: int) -> bool:
         with closing(sqlite3.connect(f"file:{files['state_dir']}/journal.sqlite?mode=ro", uri=True)) as journal:
             if journal.execute(query).fetchone()[0] == wanted:
                 return True
+
+
+@pytest.mark.parametrize("name", ["reservation_ttl_s", "settled_ttl_s", "redis_timeout_s"])
+@pytest.mark.parametrize("value", ["0", "-1", "inf", "nan", "1e300"])
+def test_times_that_nobody_can_wait_for_are_refused(tmp_path, name, value):
+    with pytest.raises(ValidationError, match=name):
+        RatelimitSettings(workload_secret_file=tmp_path, **{name: value})
 
 
 def test_every_setting_is_explained():

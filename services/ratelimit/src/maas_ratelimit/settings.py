@@ -13,6 +13,8 @@ from maas_ratelimit.adapters.guarded_substitute import OnStoreError
 from maas_ratelimit.adapters.redis_options import HashTag
 from maas_ratelimit.core.headers import HeaderSet
 
+_YEAR_S = 366 * 86400
+
 
 class RatelimitSettings(ServiceSettings):
     """Read from MAAS_RATELIMIT_… and from the command line."""
@@ -32,9 +34,14 @@ class RatelimitSettings(ServiceSettings):
         description="Rate limit headers on answers: x-ratelimit, openai (…-requests and …-tokens), ietf (RateLimit, RateLimit-Policy).",
     )
     reservation_ttl_s: float = Field(
-        3600.0, description="When no settle came this long after an admission, its reservation is released. Longer than any stream.", gt=0
+        3600.0,
+        description="When no settle came this long after an admission, its reservation is released. Longer than any stream.",
+        gt=0,
+        le=_YEAR_S,
     )
-    settled_ttl_s: float = Field(600.0, description="How long a second settle of the same request is known for one, and ignored.", gt=0)
+    settled_ttl_s: float = Field(
+        600.0, description="How long a second settle of the same request is known for one, and ignored.", gt=0, le=_YEAR_S
+    )
     strict_output_tokens: int = Field(
         4096, description="Most output tokens of a request that names no maximum itself, in tiers that are strict.", ge=1
     )
@@ -58,7 +65,9 @@ class RatelimitSettings(ServiceSettings):
     redis_sentinel_username: str = Field("", description="ACL user at the Sentinels.")
     redis_sentinel_password_file: Path | None = Field(None, description="File with its password.")
     redis_cluster: bool = Field(default=False, description="redis_url names a node of a Redis Cluster.")
-    redis_timeout_s: float = Field(0.25, description="No call waits longer for Redis. Less than half of the gateway's own timeout.", gt=0)
+    redis_timeout_s: float = Field(
+        0.25, description="No call waits longer for Redis. Less than half of the gateway's own timeout.", gt=0, le=60
+    )
     redis_prefix: str = Field("maas", description="Of every key.", min_length=1)
     redis_hash_tag: HashTag = Field("tenant", description="What shares a node of a cluster: all that is a tenant's, or a subject's.")
     on_store_error: OnStoreError = Field(
