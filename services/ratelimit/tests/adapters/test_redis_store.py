@@ -115,6 +115,16 @@ def test_a_settle_makes_no_counter_that_has_ended_anew(store, clock):
     assert not store.nodes.of("").keys("{maas:default}:w:*")
 
 
+def test_of_many_that_expire_at_once_each_call_releases_some(store, clock):
+    ann = caller(store, clock, "1;c:concurrency:5000:-:user")
+    store.run([ann.claim(number) for number in range(3000)], now=NOW)
+    clock.advance(3600)
+    ann.states()
+    assert 1000 <= int(store.nodes.of("").hget("{maas:default}:r", "n")) <= 2000
+    store.sweep()
+    assert (store.outstanding, ann.used()) == (0, [(0, 0)])
+
+
 def test_what_nobody_settles_expires_without_further_requests(store, clock):
     ann = caller(store, clock, "1;t:total_tokens:900:1d:user")
     ann.admit(1, record=usage_record(100))

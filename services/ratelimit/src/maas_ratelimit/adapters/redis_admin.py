@@ -18,6 +18,7 @@ from maas_ratelimit.core.plans import CounterName
 
 _SCAN = 500
 _SPECIAL = re.compile(r"([\\*?\[\]^])")
+_JOINS = re.compile(r"[+\x1f]")
 _TOKEN = re.compile(r"(\d{1,6}) (h|c|w:\d+:\d+) (\d{1,20}) (\d{1,6})")
 _HELD, _SINGLE = "h", "c"
 
@@ -100,7 +101,7 @@ class RedisAdmin:
                     place = _Place(number, name, following, 0)
 
     def _read(self, client: Any, tag: str, place: _Place, which: CounterFilter) -> tuple[int, list[tuple[str, bytes]]]:
-        pattern = f"{_escaped(which.limit_id)}:*" if which.limit_id else "*"
+        pattern = _pattern(which)
         if place.name != _SINGLE:
             following, fields = client.hscan(f"{tag}:{place.name}", place.cursor, match=pattern, count=_SCAN)
             return following, sorted((field.decode(), value) for field, value in fields.items())
@@ -175,6 +176,13 @@ def _read(token: str) -> _Place:
     if match is None:
         raise InvalidArgumentError.of("page_token", "not a token that a page before had")
     return _Place(int(match[1]), match[2], int(match[3]), int(match[4]))
+
+
+def _pattern(which: CounterFilter) -> str:
+    """Of fields that may be meant: what Redis sifts out need not be brought here. A + in a subject may stand for what joins scopes."""
+    limit = f"{_escaped(which.limit_id)}:*" if which.limit_id else "*"
+    subject = _JOINS.sub("?", _escaped(which.subject))
+    return f"{limit}:{subject}" if subject else limit
 
 
 def _escaped(text: str) -> str:

@@ -135,6 +135,7 @@ local function expire_from(list)
         if held.since + reservation_ttl <= now then expire(rid, held) end
       end
     end
+    if #expired >= PAGE then break end
   end
   more = 1
 end
