@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -44,7 +45,7 @@ def told(read, payload: bytes) -> Any:
     except InvalidArgumentError as error:
         return error.message
     if isinstance(asked, Admit | Settle):
-        return type(asked), asked._replace(caller=facts(asked.caller))
+        return type(asked), replace(asked, caller=facts(asked.caller))
     return asked
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -96,7 +97,7 @@ class World:
         return self.run(claim(number))[0]
 
     def settle(self, number: int, **parts) -> Outcome:
-        return self.run(settlement(number)._replace(**parts))[0]
+        return self.run(replace(settlement(number), **parts))[0]
 
     def fail(self, state: str = "down", *operations: Operation) -> list[Outcome]:
         """The store goes away, and whoever comes then finds out."""
@@ -473,7 +474,7 @@ def test_past_the_bound_the_oldest_settlements_are_lost_and_counted():
 
 def test_a_settlement_that_the_store_has_no_use_for_is_told():
     world = World("deny")
-    world.fail("down", settlement(1)._replace(may_charge=False))
+    world.fail("down", replace(settlement(1), may_charge=False))
     with capture_logs() as logs:
         world.come_back()
     assert [(each["event"], each["rid"]) for each in logs if "rid" in each] == [
@@ -586,9 +587,10 @@ class History:
                     self.counted.add(argument)
         else:
             is_undone = what == "undo"
-            self.ask(settlement(argument)._replace(is_undone=is_undone))
+            self.ask(replace(settlement(argument), is_undone=is_undone))
             if self.requests.get(argument) != "settled":
                 self.requests[argument] = "undone" if is_undone else "settled"
+                self.counted.discard(argument)
 
     def ask(self, operation: Operation) -> Outcome:
         failed, was_open = self.world.store.failed, self.world.guarded.is_open

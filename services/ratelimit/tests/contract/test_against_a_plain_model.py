@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from itertools import groupby
 from typing import NamedTuple
 
@@ -164,12 +165,12 @@ class Calls(RuleBasedStateMachine):
     def a_request_in_flight_ends(self, data, tokens: int, *, is_estimated: bool, has_record: bool) -> None:
         number = int(data.draw(st.sampled_from(sorted(self.model.held))), 16)
         settlement = self.settlement(number, tokens, has_record=has_record)
-        self.do(settlement._replace(outcome="estimated" if is_estimated else "measured"))
+        self.do(replace(settlement, outcome="estimated" if is_estimated else "measured"))
 
     @rule(data=st.data(), number=RIDS, tokens=st.integers(0, 400) | st.just(10**14), may_charge=st.sampled_from([True, True, False]))
     def a_request_ends(self, data, number: int, tokens: int, *, may_charge: bool) -> None:
         self.caller(number, data)
-        self.do(self.settlement(number, tokens)._replace(may_charge=may_charge))
+        self.do(replace(self.settlement(number, tokens), may_charge=may_charge))
 
     def settlement(self, number: int, tokens: int, *, has_record: bool = True) -> Settlement:
         caller = self.callers[number]
@@ -259,7 +260,7 @@ def comparable(outcome) -> object:
     if isinstance(outcome, Exception):
         return type(outcome), outcome.reason
     if isinstance(outcome, Admission):
-        return outcome._replace(now=int(outcome.now * 1000 + 0.25), retry_at=round(outcome.retry_at * 1000))
+        return replace(outcome, now=int(outcome.now * 1000 + 0.25), retry_at=round(outcome.retry_at * 1000))
     return outcome
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -250,7 +252,7 @@ def test_a_refused_request_passes_at_retry_at_and_no_millisecond_before(new_coun
     if not refused.refusing:
         return
     for number, granted in in_flight.items():
-        caller.do(caller.settlement(number)._replace(used=granted))
+        caller.do(replace(caller.settlement(number), used=granted))
     clock.time = in_ms(round(refused.retry_at * 1000) - 1)
     assert caller.admit(99, tokens=tokens, least=min(least, tokens)).refusing
     clock.time = in_ms(round(refused.retry_at * 1000))

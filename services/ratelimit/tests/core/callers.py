@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 
 from maas_ratelimit.core.callers import Caller
 from maas_ratelimit.core.descriptors import Admit, Settle
@@ -40,4 +41,4 @@ def admit(plan: str, length: int = 400, max_out: int | None = 100, **who: str) -
 def ended(plan: str = "1", price: str = "-", **seen: int | None) -> Settle:
     """An answered request of 400 bytes, of which nothing else was seen."""
     nothing = Settle(RID, caller(plan, price=price), 400, None, None, None, None, None, 0, 0, 200, 0)
-    return nothing._replace(**seen)
+    return replace(nothing, **seen)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -90,7 +93,7 @@ COUNT = st.integers(0, 10**15 - 1)
 SOMETIMES = st.none() | COUNT
 NOTHING_SEEN = ended()
 SEEN = st.builds(
-    NOTHING_SEEN._replace,
+    partial(replace, NOTHING_SEEN),
     input=SOMETIMES,
     output=SOMETIMES,
     total=SOMETIMES,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import replace
 from typing import Literal, TypeAlias
 
 from maas_common.errors import UnavailableError
@@ -46,7 +47,7 @@ class Substitute:
         """Admit or refuse."""
         if self.fallback is not None:
             # Without a record: the event of its end is the store's to keep.
-            outcome: Outcome = _only(self.fallback, claim._replace(record=""), now)
+            outcome: Outcome = _only(self.fallback, replace(claim, record=""), now)
             self.local += 1
         elif self._is_open_to_all:
             outcome = Admission((), (), (), claim.takes, now, is_counted=False)
@@ -71,7 +72,7 @@ class Substitute:
         """
         rid = settlement.rid
         if self._in_flight.pop(rid, None) and self.fallback is not None:
-            _only(self.fallback, settlement._replace(record="", may_charge=False), now)
+            _only(self.fallback, replace(settlement, record="", may_charge=False), now)
         return settlement.may_charge or rid not in self._refused
 
     def forget_refused(self) -> None:

@@ -41,6 +41,8 @@ _TELL_FULL_EVERY_S = 10.0
 _PARTED_BY = "\x1e"
 """Parts of page tokens; the last, a subject, may have it in it."""
 _MOST_PLANS = 8192
+_REPLACED = Settled.REPLACED
+"""Asking the enumeration for a member takes as long as a call."""
 _NO_LINES: tuple[float, tuple[Line, ...]] = (0, ())
 
 
@@ -176,7 +178,7 @@ class MemoryStore:
         ]
 
     def _admit(self, claim: Claim, now: float, now_ms: int) -> Admission:  # noqa: C901 - few calls: the time of a request goes here
-        rid, account, takes, _, record = claim
+        rid, account, takes = claim.rid, claim.account, claim.takes
         if (held := self.reservations.get(rid)) is not None:
             return self._repeated(account, held, now, now_ms)
         if self.settled.has(rid) or self.overdue.has(rid):
@@ -218,7 +220,7 @@ class MemoryStore:
                 changes.touched.add(counter)
             if limit.thresholds and limit.is_firm:
                 self._tell(limit, counter, now_ms)
-        reservation = Reservation(account, limits, holdings, takes, now_ms, now_ms + self._ttl_ms, record)
+        reservation = Reservation(account, limits, holdings, takes, now_ms, now_ms + self._ttl_ms, claim.record)
         self.reservations.hold(rid, reservation)
         if changes is not None:
             changes.opened[rid] = reservation
@@ -236,7 +238,7 @@ class MemoryStore:
         return Admission((), left, resets, held.granted, now, is_repeat=True)
 
     def _settle(self, settlement: Settlement, now: float, now_ms: int) -> Settled:
-        rid, account, used, record, outcome, is_undone, may_charge = settlement
+        rid, used, is_undone = settlement.rid, settlement.used, settlement.is_undone
         held = self.reservations.take(rid)
         if held is not None:
             self._replace(held, used, now_ms, is_undone=is_undone)
@@ -244,14 +246,15 @@ class MemoryStore:
                 if self.changes is not None and self.changes.opened.pop(rid, None) is None:
                     self.changes.undone.add(rid)
             else:
-                self._end(rid, outcome, held.admitted_ms, now_ms, record)
-            return Settled.REPLACED
+                self._end(rid, settlement.outcome, held.admitted_ms, now_ms, settlement.record)
+            return _REPLACED
         if self.settled.has(rid):
             return Settled.REPEATED
-        if is_undone or not may_charge or account is None:
+        account = settlement.account
+        if is_undone or not settlement.may_charge or account is None:
             return Settled.UNKNOWN
         self._charge(account, used, counts_firm=not self.overdue.discard(rid), now=now, now_ms=now_ms)
-        self._end(rid, outcome, 0, now_ms, record)
+        self._end(rid, settlement.outcome, 0, now_ms, settlement.record)
         return Settled.LATE
 
     def _replace(self, held: Reservation, used: tuple[int, ...], now_ms: int, *, is_undone: bool) -> None:

@@ -132,11 +132,12 @@ def _pack_claim(parts: list[bytes], claim: Claim, number: bytes, limits: _Kept) 
 
 def _pack_settlement(parts: list[bytes], settlement: Settlement, number: bytes, limits: _Kept) -> int:
     """As above. Without an amount for each limit it says so."""
-    rid, account, used, record, outcome, is_undone, may_charge = settlement
+    account, used = settlement.account, settlement.used
     subjects = account.subjects if account is not None else ()
     is_given = account is not None and len(used) == len(subjects)
-    flags = [b"\x01" if flag else b"\x00" for flag in (is_undone, may_charge, is_given)]
-    parts += (_SETTLE, pack_text(rid), number, flags[0], flags[1], _text(outcome), pack_text(record), flags[2])
+    flags = [b"\x01" if flag else b"\x00" for flag in (settlement.is_undone, settlement.may_charge, is_given)]
+    parts += (_SETTLE, pack_text(settlement.rid), number, flags[0], flags[1])
+    parts += (_text(settlement.outcome), pack_text(settlement.record), flags[2])
     for limit, subject, amount in zip(limits, subjects, used if is_given else (0,) * len(subjects), strict=True):
         parts += (_field(limit[0], subject), _int(amount))
     return 8 + 2 * len(subjects)

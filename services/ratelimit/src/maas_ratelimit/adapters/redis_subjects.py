@@ -104,7 +104,7 @@ def _part_of(operation: Operation, part: Part, *, is_first: bool) -> Operation:
     if operation.account is None:
         return operation
     used = tuple([operation.used[each] for each in part.places]) if operation.used else ()
-    return operation._replace(account=part.account, used=used, record=record)
+    return replace(operation, account=part.account, used=used, record=record)
 
 
 def _joined(claim: Claim, pairs: Sequence[tuple[Part, Outcome]], undo: dict[Tag, list[Operation]]) -> Outcome:

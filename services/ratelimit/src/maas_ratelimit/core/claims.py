@@ -21,13 +21,12 @@ class TooLarge(NamedTuple):
 
 def claim(admit: Admit, account: Account, estimate: ModelEstimate, strict_output: int) -> Claim | TooLarge:
     """What the request asks for. `strict_output`: most output tokens in strict mode of a request that names no cap."""
-    rid, caller, length, max_out = admit
-    plan = account.plan
+    plan, caller = account.plan, admit.caller
     if plan.is_strict:
         return _strict(admit, account, strict_output)
-    inputs, outputs = estimate.input(length), estimate.output(max_out)
+    inputs, outputs = estimate.input(admit.bytes), estimate.output(admit.max_out)
     takes = plan.capped((1, inputs + outputs or 1, inputs or 1, outputs or 1, caller.price.cost(inputs, outputs), 1))
-    return Claim(rid, account, takes, takes, caller.expired_record)
+    return Claim(admit.rid, account, takes, takes, caller.expired_record)
 
 
 def _strict(admit: Admit, account: Account, strict_output: int) -> Claim | TooLarge:

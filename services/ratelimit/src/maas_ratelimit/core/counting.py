@@ -1,11 +1,12 @@
 """What is said to a store of counters, and what it says.
 
-NamedTuples, not dataclasses: several are made for every request, and these cost a third. Tuples of numbers have one for each limit
-of the plan, in its order.
+Those of which one is made for every request are not frozen, only because that costs three times as much; nobody changes them. Tuples
+of numbers have one for each limit of the plan, in its order.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import NamedTuple, TypeAlias
 
@@ -20,7 +21,8 @@ class Account(NamedTuple):
     subjects: tuple[str, ...]
 
 
-class Claim(NamedTuple):
+@dataclass(slots=True)
+class Claim:
     """What a request asks for: of each limit as much as `takes`, and if that is not left, what is left, but no less than `leasts`."""
 
     rid: str
@@ -32,7 +34,8 @@ class Claim(NamedTuple):
     """Who and what, for the usage event of a reservation that expires; opaque to stores."""
 
 
-class Admission(NamedTuple):
+@dataclass(slots=True)
+class Admission:
     """The answer to a claim: all was taken, or nothing."""
 
     refusing: tuple[int, ...]
@@ -68,7 +71,8 @@ class CounterState(NamedTuple):
     """As in Admission."""
 
 
-class Settlement(NamedTuple):
+@dataclass(slots=True)
+class Settlement:
     """How an admission ended: `used` takes the place of what was reserved, in the windows that the request was admitted in."""
 
     rid: str

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from operator import itemgetter
-from typing import NamedTuple
 
 from maas_common.errors import InvalidArgumentError
 
@@ -21,7 +21,8 @@ _MOST_DIGITS = 15
 COUNTS = ("bytes", "max_out", "input", "output", "total", "cached", "events", "response_bytes", "code", "flags")
 
 
-class Admit(NamedTuple):
+@dataclass(slots=True)
+class Admit:
     """A request that has arrived. `bytes` is its body's length; `max_out` the most output tokens it asks for."""
 
     rid: str
@@ -30,7 +31,8 @@ class Admit(NamedTuple):
     max_out: int | None
 
 
-class Settle(NamedTuple):
+@dataclass(slots=True)
+class Settle:
     """A request whose stream has ended. Counts that were not seen are None."""
 
     rid: str

@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 _Unfinished: TypeAlias = tuple[int, Admit | Settle, Usage | None]
 """Its place among the answers, what was asked, and of a settle what was used."""
 _GO_ON = envoy_rls.pack_ok()
+_LATE, _REPEATED, _UNKNOWN = Settled.LATE, Settled.REPEATED, Settled.UNKNOWN
+"""Asking the enumeration for a member takes as long as a call."""
 
 
 class ShouldRateLimit:
@@ -154,12 +156,12 @@ class ShouldRateLimit:
     def _settled(self, outcome: Outcome, settle: Settle, usage: Usage) -> bytes:
         if type(outcome) is not Settled:
             raise _unexpected(outcome)
-        if outcome is Settled.REPEATED:
+        if outcome is _REPEATED:
             self._metrics.duplicate += 1
             return _GO_ON
-        if usage.verdict not in HOLDS_NOTHING and (outcome is Settled.UNKNOWN or settle.caller.account is None):
+        if (outcome is _UNKNOWN or settle.caller.account is None) and usage.verdict not in HOLDS_NOTHING:
             raise InvalidArgumentError(f"settle of request {settle.rid}: its descriptor has no account to charge")
-        self._metrics.count_settled(usage, is_late=outcome is Settled.LATE)
+        self._metrics.count_settled(usage, is_late=outcome is _LATE)
         if usage.verdict == "measured":
             self._estimates.of(settle.caller.model).learn(settle.bytes, settle.input, settle.output)
         return _GO_ON
