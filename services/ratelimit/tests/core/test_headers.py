@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from maas_ratelimit.core.counting import Admission
-from maas_ratelimit.core.headers import HeaderWriter
+from maas_ratelimit.core.headers import HeaderWriter, tightest
 from maas_ratelimit.core.plans import Plan
 
 NOW = 1_800_000_030.25
@@ -25,7 +25,8 @@ def read(headers: bytes) -> dict[str, str]:
 
 
 def admitted(plan, left, ends=ENDS, sets=("x-ratelimit", "openai"), now=NOW) -> dict[str, str]:
-    return read(writer(sets).admitted(plan, Admission((), left, ends, (1,) * len(left), now)))
+    admission = Admission((), left, ends, (1,) * len(left), now)
+    return read(writer(sets).admitted(plan, admission, tightest(plan.requests, admission)))
 
 
 def refused(refusing, left) -> dict[str, str]:
@@ -166,4 +167,4 @@ def test_what_is_remembered_is_told_for_the_same_limit_and_time_alone():
     for asked in (plan, raised, plan):
         for left, ends, now in (((1, 2), (120, 180), 60.0), ((2, 1), (180, 120), 60.0), ((1, 2), (120, 180), 61.0)):
             admission = Admission((), left, ends, (1, 1), now)
-            assert two.admitted(asked, admission) == writer(["x-ratelimit", "openai"]).admitted(asked, admission)
+            assert two.admitted(asked, admission, 0) == writer(["x-ratelimit", "openai"]).admitted(asked, admission, 0)

@@ -80,9 +80,8 @@ class HeaderWriter:
         self._ietf = "ietf" in sets
         self._encode = encode
 
-    def admitted(self, plan: Plan, admission: Admission) -> bytes:
-        """Headers of a request that goes on."""
-        requests = tightest(plan.requests, admission)
+    def admitted(self, plan: Plan, admission: Admission, requests: int | None) -> bytes:
+        """Headers of a request that goes on; `requests` is the place of the tightest limit of requests."""
         return self._write(plan, admission, requests, requests)
 
     def refused(self, plan: Plan, admission: Admission) -> bytes:
@@ -119,8 +118,10 @@ def tightest(places: tuple[int, ...], admission: Admission) -> int | None:
     """Of these places the one with the least left, of those that are equal the one that stays so for the longest; None of none."""
     if not places:
         return None
-    left, resets = admission.left, admission.resets
     best = places[0]
+    if len(places) == 1:
+        return best
+    left, resets = admission.left, admission.resets
     for place in places[1:]:
         if left[place] < left[best] or (left[place] == left[best] and resets[place] > resets[best]):
             best = place

@@ -136,12 +136,13 @@ class ShouldRateLimit:
             self._metrics.repeated += 1
         else:
             self._metrics.admitted += 1
-        told = tightest(plan.requests or plan.tokens, outcome)
+        requests = tightest(plan.requests, outcome)
+        told = tightest(plan.tokens, outcome) if requests is None else requests
         if told is None:
             answer = _GO_ON
         else:
             answer = envoy_rls.pack_ok_by(plan.limits[told], outcome.left[told], outcome.resets[told] - int(outcome.now))
-        answer += self._headers.admitted(plan, outcome)
+        answer += self._headers.admitted(plan, outcome, requests)
         if outcome.throttled:
             self._metrics.throttled += 1
             answer += envoy_rls.pack_throttled(plan.limits[outcome.throttled[0]].limit.id)
