@@ -122,7 +122,8 @@ class Limiter:
     def events(self) -> list[Usage]:
         connection = sqlite3.connect(self.journal)
         try:
-            lines = [read_line(line) for (line,) in connection.execute("SELECT line FROM events")]
+            rows = connection.execute("SELECT lines FROM events ORDER BY last").fetchall()
+            lines = [read_line(line) for (together,) in rows for line in together.split("\x1e")]
         finally:
             connection.close()
         return [line for line in lines if isinstance(line, Usage)]

@@ -185,7 +185,8 @@ def test_thresholds_are_told_for_each_subject_and_each_limit(ann, counting):
     ann(plan).settle(1, tokens=500)
     ann(plan, user="ben").settle(2, tokens=800)
     told = [(event.counter.split(":")[0], event.subject, event.percent) for event in counting.events()]
-    assert told == [("c", "ann", 50), ("d", "ann", 10), ("c", "ben", 50), ("d", "ben", 10), ("d", "ben", 20)]
+    assert [each for each in told if each[1] == "ann"] == [("c", "ann", 50), ("d", "ann", 10)]
+    assert [each for each in told if each[1] == "ben"] == [("c", "ben", 50), ("d", "ben", 10), ("d", "ben", 20)]
 
 
 def test_thresholds_of_a_soft_limit_are_those_of_its_amount(ann, counting):
