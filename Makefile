@@ -82,7 +82,7 @@ protos-release: setup ## take the contracts as they are for what later ones must
 	@$(IN_VENV) python protos/generate.py --baseline protos/released.binpb
 
 bench: setup ## measure the path of a request
-	@for benchmark in authz ratelimit gateway; do $(BIN)/python bench/$$benchmark.py || exit 1; done
+	@for benchmark in authz ratelimit counters gateway; do $(BIN)/python bench/$$benchmark.py || exit 1; done
 
 clean: ## remove what setup and the tools made; .maas, the state of your runs, stays
 	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov dist
