@@ -7,7 +7,7 @@ import resource
 import time
 from itertools import count
 
-from maas_ratelimit.adapters.memory_store import MemoryBounds, MemoryStore
+from maas_ratelimit.adapters.memory.store import MemoryBounds, MemoryStore
 from maas_ratelimit.core.counting import Account, Claim, Settlement
 from maas_ratelimit.core.plans import Plan
 

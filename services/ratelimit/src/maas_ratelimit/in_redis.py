@@ -10,15 +10,15 @@ from maas_common.clock import Clock
 from maas_common.errors import UnavailableError
 from prometheus_client import CollectorRegistry
 
-from maas_ratelimit.adapters.guarded_store import GuardedStore
-from maas_ratelimit.adapters.guarded_substitute import Substitute
-from maas_ratelimit.adapters.memory_store import MemoryStore
-from maas_ratelimit.adapters.memory_tidying import keep_tidy
-from maas_ratelimit.adapters.redis_admin import RedisAdmin
-from maas_ratelimit.adapters.redis_check import check
-from maas_ratelimit.adapters.redis_options import RedisOptions
-from maas_ratelimit.adapters.redis_outbox import RedisOutbox
-from maas_ratelimit.adapters.redis_store import RedisStore
+from maas_ratelimit.adapters.guarded.store import GuardedStore
+from maas_ratelimit.adapters.guarded.substitute import Substitute
+from maas_ratelimit.adapters.memory.store import MemoryStore
+from maas_ratelimit.adapters.memory.tidying import keep_tidy
+from maas_ratelimit.adapters.redis.admin import RedisAdmin
+from maas_ratelimit.adapters.redis.check import check
+from maas_ratelimit.adapters.redis.options import RedisOptions
+from maas_ratelimit.adapters.redis.outbox import RedisOutbox
+from maas_ratelimit.adapters.redis.store import RedisStore
 from maas_ratelimit.in_memory import Counting, bounds
 from maas_ratelimit.metrics import Figure, Figures
 from maas_ratelimit.settings import RatelimitSettings

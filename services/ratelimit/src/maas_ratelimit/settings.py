@@ -9,8 +9,8 @@ from maas_common.settings import ServiceSettings
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from maas_ratelimit.adapters.guarded_substitute import OnStoreError
-from maas_ratelimit.adapters.redis_options import HashTag
+from maas_ratelimit.adapters.guarded.substitute import OnStoreError
+from maas_ratelimit.adapters.redis.options import HashTag
 from maas_ratelimit.core.headers import HeaderSet
 
 _YEAR_S = 366 * 86400

@@ -11,11 +11,11 @@ import pytest
 import redis
 from maas_common.clock import SystemClock
 from maas_common.errors import UnavailableError
-from maas_ratelimit.adapters.guarded_store import GuardedStore
-from maas_ratelimit.adapters.guarded_substitute import Substitute
-from maas_ratelimit.adapters.redis_check import check
-from maas_ratelimit.adapters.redis_options import RedisOptions
-from maas_ratelimit.adapters.redis_store import RedisStore
+from maas_ratelimit.adapters.guarded.store import GuardedStore
+from maas_ratelimit.adapters.guarded.substitute import Substitute
+from maas_ratelimit.adapters.redis.check import check
+from maas_ratelimit.adapters.redis.options import RedisOptions
+from maas_ratelimit.adapters.redis.store import RedisStore
 from maas_ratelimit.core.counting import Account, Admission, Claim, CounterState, Outcome, Settled, Settlement
 from maas_ratelimit.core.plans import Plan
 

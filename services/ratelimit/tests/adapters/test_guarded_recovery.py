@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-from maas_ratelimit.adapters.guarded_recovery import Recovery
+from maas_ratelimit.adapters.guarded.recovery import Recovery
 
 
 class Tries:

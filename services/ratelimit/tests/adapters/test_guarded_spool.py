@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from maas_ratelimit.adapters.guarded_spool import Spool
+from maas_ratelimit.adapters.guarded.spool import Spool
 from maas_ratelimit.core.counting import Settlement
 from structlog.testing import capture_logs
 

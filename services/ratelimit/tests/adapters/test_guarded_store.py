@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from maas_common.errors import FailedPreconditionError, InvalidArgumentError, UnavailableError
 from maas_common.testing import FakeClock
-from maas_ratelimit.adapters.guarded_store import GuardedStore
-from maas_ratelimit.adapters.guarded_substitute import Substitute
+from maas_ratelimit.adapters.guarded.store import GuardedStore
+from maas_ratelimit.adapters.guarded.substitute import Substitute
 from maas_ratelimit.core.counting import Account, Admission, Claim, CounterState, Operation, Outcome, Settled, Settlement
 from maas_ratelimit.core.plans import Plan
 from structlog.testing import capture_logs

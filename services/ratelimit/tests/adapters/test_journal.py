@@ -7,9 +7,9 @@ from random import Random
 
 import pytest
 from maas_common.testing import FakeClock
-from maas_ratelimit.adapters import journal_log
-from maas_ratelimit.adapters.journal import Batch, Journal
-from maas_ratelimit.adapters.journal_file import JournalError
+from maas_ratelimit.adapters.journal import log as journal_log
+from maas_ratelimit.adapters.journal.file import JournalError
+from maas_ratelimit.adapters.journal.journal import Batch, Journal
 
 NOW = 1_800_000_000
 ALICE = ("tier/free/day:total_tokens:1d:user", "default", "https://idp|alice")

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from maas_common.testing import FakeClock
-from maas_ratelimit.adapters.journal import Batch, Journal
+from maas_ratelimit.adapters.journal.journal import Batch, Journal
 
 NOW = 1_800_000_000
 BATCHES = 12
@@ -74,8 +74,8 @@ WRITES = """
 import itertools, pathlib, sys
 sys.path.insert(0, {tests!r})
 from maas_common.testing import FakeClock
-from maas_ratelimit.adapters.journal import Journal
-from maas_ratelimit.adapters.journal_writer import JournalWriter
+from maas_ratelimit.adapters.journal.journal import Journal
+from maas_ratelimit.adapters.journal.writer import JournalWriter
 from prometheus_client import CollectorRegistry
 from test_journal_cut import NOW, numbered
 numbers = itertools.count(1)

@@ -5,7 +5,7 @@ from contextlib import closing
 import pytest
 from maas_common.errors import UnavailableError
 from maas_common.testing import FakeClock
-from maas_ratelimit.adapters.journal import Batch, Journal
+from maas_ratelimit.adapters.journal.journal import Batch, Journal
 from structlog.testing import capture_logs
 
 

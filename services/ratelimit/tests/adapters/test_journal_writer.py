@@ -6,8 +6,8 @@ import threading
 
 import pytest
 from maas_common.testing import FakeClock
-from maas_ratelimit.adapters.journal import Batch, Journal
-from maas_ratelimit.adapters.journal_writer import JournalWriter
+from maas_ratelimit.adapters.journal.journal import Batch, Journal
+from maas_ratelimit.adapters.journal.writer import JournalWriter
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 

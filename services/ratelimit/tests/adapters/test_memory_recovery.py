@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from maas_ratelimit.adapters.journal import Batch, Recovered
-from maas_ratelimit.adapters.memory_changes import Changes
-from maas_ratelimit.adapters.memory_recovery import Recorder, restore
-from maas_ratelimit.adapters.memory_store import MemoryBounds, MemoryStore
+from maas_ratelimit.adapters.journal.journal import Batch, Recovered
+from maas_ratelimit.adapters.memory.changes import Changes
+from maas_ratelimit.adapters.memory.recovery import Recorder, restore
+from maas_ratelimit.adapters.memory.store import MemoryBounds, MemoryStore
 from maas_ratelimit.core.counting import Account, Claim, CounterFilter, Settlement
 from maas_ratelimit.core.events import Usage, read_line, record
 from maas_ratelimit.core.plans import Plan

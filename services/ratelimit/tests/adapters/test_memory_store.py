@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from maas_common.errors import UnavailableError
-from maas_ratelimit.adapters import memory_store
-from maas_ratelimit.adapters.memory_changes import Changes
-from maas_ratelimit.adapters.memory_store import MemoryBounds, MemoryStore
-from maas_ratelimit.adapters.memory_tidying import keep_tidy
+from maas_ratelimit.adapters.memory import store as memory_store
+from maas_ratelimit.adapters.memory.changes import Changes
+from maas_ratelimit.adapters.memory.store import MemoryBounds, MemoryStore
+from maas_ratelimit.adapters.memory.tidying import keep_tidy
 from maas_ratelimit.core.counting import Account, Admission, Claim, CounterFilter, Settled, Settlement
 from maas_ratelimit.core.plans import Plan
 from structlog.testing import capture_logs

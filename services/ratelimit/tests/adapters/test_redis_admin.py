@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from maas_common.errors import InvalidArgumentError, UnavailableError
 from maas_common.testing import FakeClock
-from maas_ratelimit.adapters.redis_admin import RedisAdmin
-from maas_ratelimit.adapters.redis_options import RedisOptions
-from maas_ratelimit.adapters.redis_store import RedisStore
+from maas_ratelimit.adapters.redis.admin import RedisAdmin
+from maas_ratelimit.adapters.redis.options import RedisOptions
+from maas_ratelimit.adapters.redis.store import RedisStore
 from maas_ratelimit.core.counting import CounterFilter
 
 from services.ratelimit.tests.adapters.test_redis_store import EVERY_KIND, caller

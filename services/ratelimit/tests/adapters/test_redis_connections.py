@@ -7,9 +7,9 @@ import signal
 import pytest
 from maas_common.errors import FailedPreconditionError, UnavailableError
 from maas_common.testing import FakeClock
-from maas_ratelimit.adapters.redis_check import check
-from maas_ratelimit.adapters.redis_options import RedisOptions
-from maas_ratelimit.adapters.redis_store import RedisStore
+from maas_ratelimit.adapters.redis.check import check
+from maas_ratelimit.adapters.redis.options import RedisOptions
+from maas_ratelimit.adapters.redis.store import RedisStore
 from maas_ratelimit.settings import RatelimitSettings
 from pydantic import ValidationError
 from redis import ResponseError

@@ -6,9 +6,9 @@ import pytest
 import structlog
 from maas_common.errors import UnavailableError
 from maas_common.testing import FakeClock
-from maas_ratelimit.adapters.redis_options import RedisOptions
-from maas_ratelimit.adapters.redis_outbox import RedisOutbox
-from maas_ratelimit.adapters.redis_store import RedisStore
+from maas_ratelimit.adapters.redis.options import RedisOptions
+from maas_ratelimit.adapters.redis.outbox import RedisOutbox
+from maas_ratelimit.adapters.redis.store import RedisStore
 from maas_ratelimit.core.events import Usage, read_line
 
 from services.ratelimit.tests.adapters.test_redis_store import caller

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 from maas_common.errors import UnavailableError
 from maas_common.testing import FakeClock
-from maas_ratelimit.adapters.redis_options import RedisOptions
-from maas_ratelimit.adapters.redis_store import RedisStore
+from maas_ratelimit.adapters.redis.options import RedisOptions
+from maas_ratelimit.adapters.redis.store import RedisStore
 from maas_ratelimit.core.counting import Settled
 
 from services.ratelimit.tests.contract.callers import NOW, Caller, usage_record

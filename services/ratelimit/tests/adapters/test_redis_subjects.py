@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from maas_common.testing import FakeClock
-from maas_ratelimit.adapters.redis_admin import RedisAdmin
-from maas_ratelimit.adapters.redis_options import RedisOptions
-from maas_ratelimit.adapters.redis_outbox import RedisOutbox
-from maas_ratelimit.adapters.redis_store import RedisStore
+from maas_ratelimit.adapters.redis.admin import RedisAdmin
+from maas_ratelimit.adapters.redis.options import RedisOptions
+from maas_ratelimit.adapters.redis.outbox import RedisOutbox
+from maas_ratelimit.adapters.redis.store import RedisStore
 from maas_ratelimit.core.counting import CounterFilter, Settled
 from maas_ratelimit.core.events import read_line
 

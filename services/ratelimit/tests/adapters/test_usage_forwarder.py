@@ -10,9 +10,9 @@ from maas.keys.v1.usage_pb2 import RecordUsageResponse
 from maas.keys.v1.usage_pb2_grpc import UsageServiceServicer, add_UsageServiceServicer_to_server
 from maas_common.errors import UnavailableError
 from maas_common.testing import WORKLOAD, WORKLOAD_SECRET, FakeClock
-from maas_ratelimit.adapters.journal import Batch, Journal
-from maas_ratelimit.adapters.usage_forwarder import UsageForwarder
-from maas_ratelimit.adapters.usage_metrics import UsageMetrics
+from maas_ratelimit.adapters.journal.journal import Batch, Journal
+from maas_ratelimit.adapters.usage.forwarder import UsageForwarder
+from maas_ratelimit.adapters.usage.metrics import UsageMetrics
 from maas_ratelimit.core.events import BudgetPassed, budget_line, record, usage_line
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr

@@ -12,9 +12,9 @@ from maas_common.sql import open_database
 from maas_common.testing import WORKLOAD_SECRET, FakeClock
 from maas_keys.app import build
 from maas_keys.settings import KeysSettings
-from maas_ratelimit.adapters.journal import Batch, Journal
-from maas_ratelimit.adapters.usage_forwarder import UsageForwarder
-from maas_ratelimit.adapters.usage_metrics import UsageMetrics
+from maas_ratelimit.adapters.journal.journal import Batch, Journal
+from maas_ratelimit.adapters.usage.forwarder import UsageForwarder
+from maas_ratelimit.adapters.usage.metrics import UsageMetrics
 from maas_ratelimit.core.events import BudgetPassed, budget_line, record, usage_line
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr

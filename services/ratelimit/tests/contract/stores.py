@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from maas_common.testing import FakeClock
-from maas_ratelimit.adapters.journal import Journal
-from maas_ratelimit.adapters.memory_changes import Changes
-from maas_ratelimit.adapters.memory_recovery import Recorder, restore
-from maas_ratelimit.adapters.memory_store import MemoryBounds, MemoryStore
-from maas_ratelimit.adapters.redis_admin import RedisAdmin
+from maas_ratelimit.adapters.journal.journal import Journal
+from maas_ratelimit.adapters.memory.changes import Changes
+from maas_ratelimit.adapters.memory.recovery import Recorder, restore
+from maas_ratelimit.adapters.memory.store import MemoryBounds, MemoryStore
+from maas_ratelimit.adapters.redis.admin import RedisAdmin
 from maas_ratelimit.core.counting import Account, Claim, Settled, Settlement
 from maas_ratelimit.core.events import BudgetPassed, Usage, read_line
 from maas_ratelimit.core.plans import Plan

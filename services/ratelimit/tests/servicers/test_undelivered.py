@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from maas_common.testing import FakeClock
 from maas_ratelimit.adapters.envoy_rls import pack_header
-from maas_ratelimit.adapters.memory_store import MemoryBounds, MemoryStore
+from maas_ratelimit.adapters.memory.store import MemoryBounds, MemoryStore
 from maas_ratelimit.core.counting import Account
 from maas_ratelimit.core.estimates import Estimates
 from maas_ratelimit.core.headers import HeaderWriter

@@ -16,7 +16,7 @@ from maas_common.readiness import Readiness
 from maas_common.server import Service, serve
 from maas_common.testing import WORKLOAD, FakeClock
 from maas_ratelimit.adapters.envoy_rls import METHOD, pack_header
-from maas_ratelimit.adapters.memory_store import MemoryBounds, MemoryStore
+from maas_ratelimit.adapters.memory.store import MemoryBounds, MemoryStore
 from maas_ratelimit.core.counting import Account, Admission, Claim, Settled, Settlement
 from maas_ratelimit.core.estimates import Estimates
 from maas_ratelimit.core.headers import HeaderWriter

@@ -1,0 +1,1 @@
+"""A store that may fail, and what happens while it is away."""

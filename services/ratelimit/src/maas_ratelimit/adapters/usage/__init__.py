@@ -1,0 +1,1 @@
+"""The way of usage events to keys."""
