@@ -47,7 +47,7 @@ class RedisAdmin:
         """`clock` as in RedisStore."""
         self._store = store
         self._clock = clock
-        self._clear = (files("maas_ratelimit.adapters") / "lua" / "clear.lua").read_text()
+        self._clear = (files("maas_ratelimit.adapters.redis") / "lua" / "clear.lua").read_text()
 
     def list_counters(self, which: CounterFilter, *, page_size: int, page_token: str, now: float) -> tuple[list[CounterInfo], str]:
         """See CounterAdmin. InvalidArgumentError for a token that none of its pages gave."""
