@@ -16,6 +16,7 @@ from envoy.config.core.v3 import base_pb2
 from envoy.service.auth.v3 import external_auth_pb2
 from google.protobuf import struct_pb2
 from google.rpc import code_pb2
+from maas_common.protobuf_wire import varint
 
 from maas_authz.core.catalogue import Model, Tier, Upstream
 from maas_authz.core.credential import CREDENTIAL_HEADERS
@@ -60,7 +61,7 @@ def admission(admitted: Admitted) -> bytes:
         pieces.append(_ADD_USAGE)
     metadata = b"".join(pieces)
     way = _way if not admitted.target.query else _way.__wrapped__  # queries are too many, and may be long
-    return way(model, upstream, admitted.path) + _METADATA_TAG + _varint(len(metadata)) + metadata
+    return way(model, upstream, admitted.path) + _METADATA_TAG + varint(len(metadata)) + metadata
 
 
 def listing(listed: Listed) -> bytes:
@@ -135,13 +136,3 @@ def _bytes(response: external_auth_pb2.CheckResponse) -> bytes:
 
 def _headers(headers: dict[str, str]) -> list[base_pb2.HeaderValueOption]:
     return [base_pb2.HeaderValueOption(header=base_pb2.HeaderValue(key=key, value=value)) for key, value in headers.items()]
-
-
-def _varint(number: int) -> bytes:
-    """A length as protobuf writes it: seven bits a byte, the lowest first, the top bit set on all but the last."""
-    encoded = bytearray()
-    while number > 0x7F:  # noqa: PLR2004 - seven bits
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)

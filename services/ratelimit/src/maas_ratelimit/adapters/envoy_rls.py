@@ -13,11 +13,13 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from maas_common.errors import InvalidArgumentError
+from maas_common.protobuf_wire import varint
 
 from maas_ratelimit.core.plans import PlannedLimit
 
 METHOD = "/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit"
 _Response = rls_pb2.RateLimitResponse
+_varint = lru_cache(maxsize=16384)(varint)
 _LONGEST_PAIR = 127 - 4
 """Up to here protobuf writes every length of a header as one byte."""
 
@@ -93,17 +95,6 @@ def _all_but_left(code: int, limit: PlannedLimit, resets_in_s: int, length: int)
     until = {"seconds": resets_in_s} if resets_in_s > 0 else None
     status = _serialized(_Response.DescriptorStatus(code=code, current_limit=current, duration_until_reset=until))
     return b"%b\x12%b%b\x18" % (_serialized(_Response(overall_code=code)), _varint(len(status) + 1 + length), status)
-
-
-@lru_cache(maxsize=16384)
-def _varint(number: int) -> bytes:
-    """A number as protobuf writes it: seven bits a byte, the lowest first, the top bit set on all but the last."""
-    encoded = bytearray()
-    while number > 0x7F:  # noqa: PLR2004 - seven bits
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)
 
 
 @lru_cache(maxsize=4096)
