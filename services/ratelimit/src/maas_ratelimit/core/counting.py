@@ -89,6 +89,11 @@ class Settlement:
     may_charge: bool = True
     """Whether to charge current windows when the request id holds no reservation."""
 
+    @classmethod
+    def undoing(cls, rid: str, account: Account | None) -> Settlement:
+        """The end of an admission that never came through."""
+        return cls(rid, account, (), "", is_undone=True, may_charge=False)
+
 
 class Settled(Enum):
     """What became of a settlement."""

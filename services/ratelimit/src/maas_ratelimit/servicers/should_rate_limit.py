@@ -87,8 +87,7 @@ class ShouldRateLimit:
         if admission is not None:
             rid, caller = admission
             self._metrics.undelivered += 1
-            undo = Settlement(rid, caller.account, (), "", is_undone=True, may_charge=False)
-            self._store.run([undo], now=self._clock.now())
+            self._store.run([Settlement.undoing(rid, caller.account)], now=self._clock.now())
 
     def _finish(self, answers: list[bytes | Exception], unfinished: list[_Unfinished], outcomes: Sequence[Outcome]) -> None:
         for (place, asked, usage), outcome in zip(unfinished, outcomes, strict=True):

@@ -11,7 +11,7 @@ from maas_common.errors import DomainError, UnavailableError
 
 from maas_ratelimit.adapters.guarded.recovery import Recovery
 from maas_ratelimit.adapters.guarded.spool import Spool
-from maas_ratelimit.adapters.guarded.substitute import Substitute, is_admitted, undo
+from maas_ratelimit.adapters.guarded.substitute import Substitute, is_admitted
 from maas_ratelimit.core.counting import Account, Claim, CounterState, Operation, Outcome, Settled, Settlement
 from maas_ratelimit.ports import CounterStore
 
@@ -143,7 +143,7 @@ class GuardedStore:
         """As above, of an operation that the store may have done."""
         outcome = self._answer(operation, now)
         if isinstance(operation, Claim) and not is_admitted(outcome):
-            self._spool.add(undo(operation))
+            self._spool.add(Settlement.undoing(operation.rid, operation.account))
         return outcome
 
     def _open(self, error: UnavailableError) -> None:

@@ -95,10 +95,5 @@ def is_admitted(outcome: Outcome) -> bool:
     return isinstance(outcome, Admission) and not outcome.refusing
 
 
-def undo(claim: Claim) -> Settlement:
-    """Takes a claim back."""
-    return Settlement(claim.rid, claim.account, (), "", is_undone=True, may_charge=False)
-
-
 def _only(store: CounterStore, operation: Operation, now: float) -> Outcome:
     return store.run([operation], now=now)[0]

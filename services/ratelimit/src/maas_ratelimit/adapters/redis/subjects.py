@@ -118,7 +118,7 @@ def _joined(claim: Claim, pairs: Sequence[tuple[Part, Outcome]], undo: dict[Tag,
     if not is_admitted:
         for part, admission in admissions:
             if not admission.refusing and not admission.is_repeat:
-                undo.setdefault(part.tag, []).append(Settlement(claim.rid, part.account, (), "", is_undone=True, may_charge=False))
+                undo.setdefault(part.tag, []).append(Settlement.undoing(claim.rid, part.account))
     if failed is not None:
         return failed
     count = len(claim.takes)
