@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Iterator
-from importlib.resources import files
 from typing import Any, NamedTuple
 
 import redis
 from maas_common.errors import InvalidArgumentError
 
+from maas_ratelimit.adapters.redis.links import lua
 from maas_ratelimit.adapters.redis.store import RedisStore
 from maas_ratelimit.core import algorithms
 from maas_ratelimit.core.counting import CounterFilter, CounterInfo
@@ -47,7 +47,7 @@ class RedisAdmin:
         """`clock` as in RedisStore."""
         self._store = store
         self._clock = clock
-        self._clear = (files("maas_ratelimit.adapters.redis") / "lua" / "clear.lua").read_text()
+        self._clear = lua("clear").decode()
 
     def list_counters(self, which: CounterFilter, *, page_size: int, page_token: str, now: float) -> tuple[list[CounterInfo], str]:
         """See CounterAdmin. InvalidArgumentError for a token that none of its pages gave."""

@@ -18,12 +18,17 @@ Reply: TypeAlias = object
 """Bytes, a number or a list; or the redis.RedisError or OSError that came instead."""
 
 
+def lua(*names: str) -> bytes:
+    """Files of the folder lua, one after the other."""
+    folder = files("maas_ratelimit.adapters.redis") / "lua"
+    return b"".join([(folder / f"{name}.lua").read_bytes() for name in names])
+
+
 class Script:
-    """A Lua script: files beside this one, one after the other."""
+    """A Lua script, of those files."""
 
     def __init__(self, *names: str) -> None:
-        folder = files("maas_ratelimit.adapters.redis") / "lua"
-        source = b"".join([(folder / f"{name}.lua").read_bytes() for name in names])
+        source = lua(*names)
         self._sha = sha1(source, usedforsecurity=False).hexdigest().encode()
         self.load = _pack(b"SCRIPT", b"LOAD", source)
         """The command that brings it to a server."""
