@@ -42,6 +42,10 @@ class Family:
             return GcraCounter(self, subject)
         return LogCounter(self, subject) if kind == "log" else Counter(self, subject)
 
+    def look(self, subject: str) -> AnyCounter:
+        """The subject's counter, to be looked at: one that is not kept if there is none."""
+        return self.counters.get(subject) or self.fresh(subject)
+
     def roll(self, now: float) -> list[dict[str, AnyCounter]]:
         """Begin the window that `now` lies in; what is over."""
         start, end = self.window.bounds(now)
@@ -97,7 +101,7 @@ class Families:
         self._all.setdefault((family.name, family.tenant), family)
         self.live += 1
         if counter.end == NEVER:
-            self._look_at(counter, int(now) + max(1, counter.family.window_s or _LOOK_AGAIN_S))
+            self._look_again(counter, now)
 
     def drop_ended(self, now: float, at_most: int) -> bool:
         """Let go what is over, a few at a time; whether there is more."""
@@ -143,11 +147,12 @@ class Families:
                         self._all.pop((family.name, family.tenant), None)
                         self.has_forgotten = True
                 else:
-                    self._look_at(counter, int(now) + max(1, counter.family.window_s or _LOOK_AGAIN_S))
+                    self._look_again(counter, now)
             del self._due[heappop(self._due_seconds)]
         return False
 
-    def _look_at(self, counter: AnyCounter, second: int) -> None:
+    def _look_again(self, counter: AnyCounter, now: float) -> None:
+        second = int(now) + max(1, counter.family.window_s or _LOOK_AGAIN_S)
         due = self._due.get(second)
         if due is None:
             due = self._due[second] = []

@@ -87,9 +87,8 @@ def retry_at(claim: Claim, refusing: list[int], lines: tuple[Line, ...], now_ms:
         if limit.kind == "held":
             return 0.0
         subject, least = claim.account.subjects[place], claim.leasts[place]
-        retry = (family.counters.get(subject) or family.fresh(subject)).retry_ms(limit, least, now_ms)
+        retry = family.look(subject).retry_ms(limit, least, now_ms)
         if limit.second is not None and second is not None:
-            counter = second.counters.get(subject) or second.fresh(subject)
-            retry = min(retry, counter.retry_ms(limit.second, min(least, limit.second.capacity), now_ms))
+            retry = min(retry, second.look(subject).retry_ms(limit.second, min(least, limit.second.capacity), now_ms))
         latest = max(latest, retry)
     return latest / 1000

@@ -121,7 +121,7 @@ class MemoryStore:
             now_ms = int(now * 1000)
             states = []
             for (limit, family, _), subject in zip(self._lines_of(account, now), account.subjects, strict=True):
-                counter = family.counters.get(subject) or family.fresh(subject)
+                counter = family.look(subject)
                 used, reserved = counter.seen(now_ms)
                 states.append(CounterState(used, reserved, counter.rest(limit, now_ms), counter.reset(limit, now_ms)))
             return tuple(states)
@@ -230,7 +230,7 @@ class MemoryStore:
 
     def _repeated(self, account: Account, held: Reservation, now: float, now_ms: int) -> Admission:
         counters = [
-            (limit, family.counters.get(subject) or family.fresh(subject))
+            (limit, family.look(subject))
             for (limit, family, _), subject in zip(self._lines_of(account, now), account.subjects, strict=True)
         ]
         left = tuple([counter.rest(limit, now_ms) for limit, counter in counters])
@@ -285,8 +285,7 @@ class MemoryStore:
             if (counter := family.counters.get(subject)) is None:
                 self.families.keep(counter := family.fresh(subject), now)
             counter.charge(limit, amount, now_ms)
-            if family.is_long:
-                self._touch(counter)
+            self._touch(counter)
             if limit.thresholds:
                 self._tell(limit, counter, now_ms)
 
