@@ -108,8 +108,8 @@ def in_world(engine, people, tmp_path, scenario):
             settings=Settings(port=0, metrics_port=0, workload_secret_file=secret, oidc_issuer=people.url),
             readiness=readiness,
             access={
-                "maas.keys.v1.ApiKeysService/GetApiKey": Access.USER,
-                "maas.keys.v1.ApiKeysService/RevokeApiKey": Access.ADMIN,
+                "maas.keys.v1.ApiKeysService/GetApiKey": Access.PEOPLE,
+                "maas.keys.v1.ApiKeysService/RevokeApiKey": Access.PEOPLE,
                 "maas.keys.v1.KeyLookupService": Access.WORKLOAD,
             },
             register=register,

@@ -53,6 +53,11 @@ def key_id_of(text: str, prefix: str = DEFAULT_PREFIX) -> str | None:
     return key_id if _checksum(text[:-_CHECKSUM_LENGTH]) == text[-_CHECKSUM_LENGTH:] else None
 
 
+def foreign_key_id(sha256: bytes) -> str:
+    """The id of a key that another system made, by its SHA-256: such a key has none of its own inside."""
+    return _base62(int.from_bytes(sha256), _ID_LENGTH)
+
+
 def hash_key(text: str, pepper: bytes) -> bytes:
     """HMAC-SHA256(pepper, whole key): what is stored and compared, 32 bytes."""
     return hmac.digest(pepper, text.encode(), "sha256")

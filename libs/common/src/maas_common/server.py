@@ -23,6 +23,7 @@ from grpc_reflection.v1alpha import reflection
 from maas_common.auth.interceptor import GateInterceptor, Gatekeeper
 from maas_common.auth.jwt import TokenVerifier
 from maas_common.auth.principal import Access
+from maas_common.auth.role_source import RoleSource
 from maas_common.clock import Clock, SystemClock
 from maas_common.hot import AnyMethod, NativeFront, generic_handler
 from maas_common.logs import configure_logging
@@ -59,6 +60,8 @@ class Service:
     background: Sequence[Callable[[], Awaitable[None]]] = ()
     """Run until the service stops; one that ends or fails by itself ends the service."""
     clock: Clock = field(default_factory=SystemClock)
+    roles: RoleSource | None = None
+    """Where people's roles come from; None: from the settings alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +116,11 @@ async def serve(service: Service) -> AsyncIterator[Running]:
         audience=settings.oidc_audience,
         groups_claim=settings.oidc_groups_claim,
         username_claim=settings.oidc_username_claim,
-        admin_groups=frozenset(settings.admin_groups),
         clock=service.clock,
     )
-    gate = Gatekeeper(access=service.access, workload_secret=secret, verifier=verifier)
+    gate = Gatekeeper(
+        access=service.access, workload_secret=secret, authenticator=verifier, roles=service.roles or settings.roles_by_group()
+    )
     async with AsyncExitStack() as stack:
         interceptor = GateInterceptor(gate, frozenset(m.path for m in service.hot))
         server = grpc.aio.server(interceptors=[interceptor], options=_OPTIONS)

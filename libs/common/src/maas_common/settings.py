@@ -9,6 +9,9 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from maas_common.auth.principal import EVERYBODY_SIGNED_IN
+from maas_common.auth.role_source import RolesByGroup
+from maas_common.auth.roles import Role
 from maas_common.watch import WatchHub
 
 
@@ -28,7 +31,21 @@ class ServiceSettings(BaseSettings):
     oidc_audience: str = Field("maas", description="Audience that tokens must carry.")
     oidc_groups_claim: str = Field("groups", description="Claim with the caller's groups.")
     oidc_username_claim: str = Field("preferred_username", description="Claim with the caller's name for people.")
-    admin_groups: list[str] = Field(["maas-admins"], description="Groups whose members are administrators.")
+    admin_groups: list[str] = Field(["maas-admins"], description="Groups whose members have the role admin.")
+    model_owner_groups: list[str] = Field([], description="Groups whose members have the role model-owner.")
+    model_consumer_groups: list[str] = Field(
+        [EVERYBODY_SIGNED_IN], description="Groups whose members have the role model-consumer: they make API keys of their own."
+    )
+
+    def roles_by_group(self) -> RolesByGroup:
+        """The roles that these settings give."""
+        return RolesByGroup(
+            {
+                Role.ADMIN: self.admin_groups,
+                Role.MODEL_OWNER: self.model_owner_groups,
+                Role.MODEL_CONSUMER: self.model_consumer_groups,
+            }
+        )
 
     def workload_secret(self) -> SecretStr:
         """The workload credential; ValueError when its file is empty."""

@@ -99,7 +99,7 @@ def build(
         name=NAME,
         settings=settings,
         readiness=readiness,
-        access={f"maas.authz.v1.AuthzService/{method}": Access.USER for method in ("Explain", "GetQuota")},
+        access={"maas.authz.v1.AuthzService": Access.PEOPLE},
         register=partial(authz_pb2_grpc.add_AuthzServiceServicer_to_server, authz),
         hot=[Check(directory, mirror, log_decisions=settings.log_level == "debug").hot_method()],
         engine=settings.engine,

@@ -22,7 +22,7 @@ from maas_keys.settings import KeysSettings
 
 NAME = "keys"
 ACCESS = {
-    "maas.keys.v1.ApiKeysService": Access.USER,
+    "maas.keys.v1.ApiKeysService": Access.PEOPLE,
     "maas.keys.v1.KeyLookupService": Access.WORKLOAD,
     "maas.keys.v1.UsageService": Access.WORKLOAD,
 }

@@ -32,7 +32,7 @@ from maas_ratelimit.servicers.should_rate_limit import ShouldRateLimit
 from maas_ratelimit.settings import RatelimitSettings
 
 NAME = "ratelimit"
-ACCESS = {"maas.ratelimit.v1.LimitsService": Access.USER_OR_WORKLOAD}
+ACCESS = {"maas.ratelimit.v1.LimitsService": Access.PEOPLE_OR_WORKLOAD}
 """The servicer tells administrators from others itself."""
 _LAST_EVENTS_S = 3.0
 _PAUSES_S = 1.0

@@ -34,10 +34,10 @@ from maas_registry.settings import RegistrySettings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 ACCESS = {
-    "maas.registry.v1.ModelsService": Access.ADMIN,
-    "maas.registry.v1.TiersService": Access.ADMIN,
-    "maas.registry.v1.TiersService/LookupTier": Access.USER_OR_WORKLOAD,
-    "maas.registry.v1.AvailableModelsService": Access.USER_OR_WORKLOAD,
+    "maas.registry.v1.ModelsService": Access.PEOPLE,
+    "maas.registry.v1.TiersService": Access.PEOPLE,
+    "maas.registry.v1.TiersService/LookupTier": Access.PEOPLE_OR_WORKLOAD,
+    "maas.registry.v1.AvailableModelsService": Access.PEOPLE_OR_WORKLOAD,
     "maas.registry.v1.CatalogService": Access.WORKLOAD,
     "envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources": Access.WORKLOAD,
 }

@@ -8,14 +8,17 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import grpc
 import structlog
 from prometheus_client import Counter, Histogram
 
-from maas_common.auth.jwt import TokenVerifier
+from maas_common.auth.authenticator import Authenticator
 from maas_common.auth.principal import Access, Principal, bind_principal
+from maas_common.auth.role_source import RoleSource
+from maas_common.auth.roles import may_call
 from maas_common.errors import DomainError, PermissionDeniedError, UnauthenticatedError, UnavailableError
 from maas_common.grpc_errors import abort, status_code
 from maas_common.validation import check
@@ -31,11 +34,12 @@ _PUBLIC_SERVICES = ("grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerRefl
 class Gatekeeper:
     """Decides who is calling and whether they may. A method that is not in the table is closed."""
 
-    def __init__(self, *, access: Mapping[str, Access], workload_secret: str, verifier: TokenVerifier) -> None:
+    def __init__(self, *, access: Mapping[str, Access], workload_secret: str, authenticator: Authenticator, roles: RoleSource) -> None:
         """`access` maps `package.Service` or `package.Service/Method` to who may call it; the longer name wins."""
         self._access = dict(access) | dict.fromkeys(_PUBLIC_SERVICES, Access.PUBLIC)
         self._secret = workload_secret.encode()
-        self._verifier = verifier
+        self._authenticator = authenticator
+        self._roles = roles
 
     def access_of(self, path: str) -> Access | None:
         """Who may call `/package.Service/Method`."""
@@ -52,17 +56,22 @@ class Gatekeeper:
         if WORKLOAD_HEADER in metadata:
             if not hmac.compare_digest(metadata[WORKLOAD_HEADER].encode(), self._secret):
                 raise UnauthenticatedError("the workload credential is wrong")
-            if access in {Access.WORKLOAD, Access.USER_OR_WORKLOAD}:
+            if access in {Access.WORKLOAD, Access.PEOPLE_OR_WORKLOAD}:
                 return Principal("maas", "workload", "workload", is_workload=True, metadata=dict(metadata))
         if access is Access.WORKLOAD:
             raise UnauthenticatedError(f"{path} wants the workload credential as {WORKLOAD_HEADER}")
         scheme, _, token = metadata.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise UnauthenticatedError("sign in, and send the token as `authorization: Bearer …`")
-        principal = await self._verifier.verify(token.strip())
-        if access is Access.ADMIN and not principal.is_admin:
-            raise PermissionDeniedError(f"{principal.username} is not an administrator")
+        principal = await self._authenticator.authenticate(token.strip())
+        principal = replace(principal, roles=await self._roles.roles_of(principal))
+        if not may_call(path.removeprefix("/"), principal.roles):
+            raise PermissionDeniedError(f"{principal.username} may not call {path}: {_roles_of(principal)}; docs/roles.md says who may")
         return principal
+
+
+def _roles_of(principal: Principal) -> str:
+    return f"their roles are {', '.join(sorted(principal.roles))}" if principal.roles else "they have no role"
 
 
 class GateInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in the stubs only

@@ -95,7 +95,6 @@ class TokenVerifier:
         audience: str,
         groups_claim: str,
         username_claim: str,
-        admin_groups: frozenset[str],
         clock: Clock,
         fetch: FetchJson = fetch_json,
     ) -> None:
@@ -104,12 +103,11 @@ class TokenVerifier:
         self._audience = audience
         self._groups_claim = groups_claim
         self._username_claim = username_claim
-        self._admin_groups = admin_groups
         self._clock = clock
         self._jwks = JwksCache(issuer, clock, fetch)
 
-    async def verify(self, token: str) -> Principal:
-        """The token's principal; UnauthenticatedError for anything wrong with it, without saying what to a prober."""
+    async def authenticate(self, token: str) -> Principal:
+        """See Authenticator."""
         try:
             header = jwt.get_unverified_header(token)
             key = await self._jwks.key(str(header.get("kid", ""))) if self._issuer and header.get("alg") in ALGORITHMS else None
@@ -147,5 +145,6 @@ class TokenVerifier:
             subject=str(claims["sub"]),
             username=str(claims.get(self._username_claim) or claims["sub"]),
             groups=groups,
-            is_admin=not self._admin_groups.isdisjoint(groups),
+            email=str(claims.get("email") or ""),
+            issued_at=int(claims.get("iat") or self._clock.now()),
         )

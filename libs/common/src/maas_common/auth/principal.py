@@ -6,9 +6,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import Enum
 
+from maas_common.auth.roles import Role
 from maas_common.errors import UnauthenticatedError
 
 EVERYBODY_SIGNED_IN = "system:authenticated"
+DEFAULT_TENANT = "default"
 
 
 class Access(Enum):
@@ -16,9 +18,8 @@ class Access(Enum):
 
     PUBLIC = "anybody"
     WORKLOAD = "Envoy and the suite's services"
-    USER = "anybody signed in"
-    ADMIN = "administrators"
-    USER_OR_WORKLOAD = "anybody signed in, and Envoy for those it let in"
+    PEOPLE = "whom the table of roles lets in (maas_common.auth.roles)"
+    PEOPLE_OR_WORKLOAD = "those, and Envoy for those it let in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,11 @@ class Principal:
     subject: str
     username: str
     groups: tuple[str, ...] = ()
-    is_admin: bool = False
+    roles: frozenset[Role] = frozenset()
+    tenant: str = DEFAULT_TENANT
+    email: str = ""
+    issued_at: int = 0
+    """When the issuer vouched for all this, Unix seconds."""
     is_workload: bool = False
     metadata: dict[str, str] = field(default_factory=dict)
 
@@ -37,6 +42,11 @@ class Principal:
     def user(self) -> str:
         """Whose counters and keys: `<issuer>|<subject>`."""
         return f"{self.issuer}|{self.subject}"
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether they administer their tenant."""
+        return Role.ADMIN in self.roles
 
 
 _current: ContextVar[Principal | None] = ContextVar("principal", default=None)

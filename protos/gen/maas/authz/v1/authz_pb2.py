@@ -28,13 +28,19 @@ from maas.common.v1 import limit_pb2 as maas_dot_common_dot_v1_dot_limit__pb2
 from maas.ratelimit.v1 import limits_pb2 as maas_dot_ratelimit_dot_v1_dot_limits__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19maas/authz/v1/authz.proto\x12\rmaas.authz.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1amaas/common/v1/limit.proto\x1a\x1emaas/ratelimit/v1/limits.proto\"C\n\x0fGetQuotaRequest\x12\x17\n\x06key_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x17\n\x05model\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"l\n\x10GetQuotaResponse\x12\x0c\n\x04tier\x18\x01 \x01(\t\x12\r\n\x05group\x18\x02 \x01(\t\x12\x0c\n\x04user\x18\x03 \x01(\t\x12-\n\x06limits\x18\x04 \x03(\x0b\x32\x1d.maas.ratelimit.v1.LimitState\"a\n\x0e\x45xplainRequest\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x0e\n\x06groups\x18\x02 \x03(\t\x12\x17\n\x05model\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x16\n\x04path\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\"\xe9\x01\n\x0f\x45xplainResponse\x12\x0f\n\x07\x61llowed\x18\x01 \x01(\x08\x12\x0c\n\x04\x63ode\x18\x02 \x01(\r\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x0c\n\x04tier\x18\x05 \x01(\t\x12\r\n\x05group\x18\x06 \x01(\t\x12\r\n\x05model\x18\x07 \x01(\t\x12\x0c\n\x04user\x18\x08 \x01(\t\x12%\n\x06limits\x18\t \x03(\x0b\x32\x15.maas.common.v1.Limit\x12\x0c\n\x04plan\x18\n \x01(\t\x12)\n\x05steps\x18\x0b \x03(\x0b\x32\x1a.maas.authz.v1.ExplainStep\"=\n\x0b\x45xplainStep\x12\r\n\x05\x63heck\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t2\xd0\x01\n\x0c\x41uthzService\x12`\n\x07\x45xplain\x12\x1d.maas.authz.v1.ExplainRequest\x1a\x1e.maas.authz.v1.ExplainResponse\"\x16\x82\xd3\xe4\x93\x02\x10\"\x0b/v1/explain:\x01*\x12^\n\x08GetQuota\x12\x1e.maas.authz.v1.GetQuotaRequest\x1a\x1f.maas.authz.v1.GetQuotaResponse\"\x11\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/quotab\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19maas/authz/v1/authz.proto\x12\rmaas.authz.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1amaas/common/v1/limit.proto\x1a\x1emaas/ratelimit/v1/limits.proto\"u\n\x11ListAccessRequest\x12\x17\n\x05model\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x16\n\x04user\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12\x1b\n\tpage_size\x18\x03 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12\x12\n\npage_token\x18\x04 \x01(\t\"T\n\x12ListAccessResponse\x12%\n\x06\x61\x63\x63\x65ss\x18\x01 \x03(\x0b\x32\x15.maas.authz.v1.Access\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"u\n\x06\x41\x63\x63\x65ss\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x10\n\x08username\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x0f\n\x07\x61llowed\x18\x04 \x01(\x08\x12\x0c\n\x04tier\x18\x05 \x01(\t\x12\r\n\x05group\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\"C\n\x0fGetQuotaRequest\x12\x17\n\x06key_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x17\n\x05model\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"l\n\x10GetQuotaResponse\x12\x0c\n\x04tier\x18\x01 \x01(\t\x12\r\n\x05group\x18\x02 \x01(\t\x12\x0c\n\x04user\x18\x03 \x01(\t\x12-\n\x06limits\x18\x04 \x03(\x0b\x32\x1d.maas.ratelimit.v1.LimitState\"a\n\x0e\x45xplainRequest\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x0e\n\x06groups\x18\x02 \x03(\t\x12\x17\n\x05model\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x16\n\x04path\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\"\xe9\x01\n\x0f\x45xplainResponse\x12\x0f\n\x07\x61llowed\x18\x01 \x01(\x08\x12\x0c\n\x04\x63ode\x18\x02 \x01(\r\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x0c\n\x04tier\x18\x05 \x01(\t\x12\r\n\x05group\x18\x06 \x01(\t\x12\r\n\x05model\x18\x07 \x01(\t\x12\x0c\n\x04user\x18\x08 \x01(\t\x12%\n\x06limits\x18\t \x03(\x0b\x32\x15.maas.common.v1.Limit\x12\x0c\n\x04plan\x18\n \x01(\t\x12)\n\x05steps\x18\x0b \x03(\x0b\x32\x1a.maas.authz.v1.ExplainStep\"=\n\x0b\x45xplainStep\x12\r\n\x05\x63heck\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t2\xb7\x02\n\x0c\x41uthzService\x12`\n\x07\x45xplain\x12\x1d.maas.authz.v1.ExplainRequest\x1a\x1e.maas.authz.v1.ExplainResponse\"\x16\x82\xd3\xe4\x93\x02\x10\"\x0b/v1/explain:\x01*\x12^\n\x08GetQuota\x12\x1e.maas.authz.v1.GetQuotaRequest\x1a\x1f.maas.authz.v1.GetQuotaResponse\"\x11\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/quota\x12\x65\n\nListAccess\x12 .maas.authz.v1.ListAccessRequest\x1a!.maas.authz.v1.ListAccessResponse\"\x12\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/accessb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'maas.authz.v1.authz_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_LISTACCESSREQUEST'].fields_by_name['model']._loaded_options = None
+  _globals['_LISTACCESSREQUEST'].fields_by_name['model']._serialized_options = b'\272H\005r\003\030\200\002'
+  _globals['_LISTACCESSREQUEST'].fields_by_name['user']._loaded_options = None
+  _globals['_LISTACCESSREQUEST'].fields_by_name['user']._serialized_options = b'\272H\005r\003\030\200\004'
+  _globals['_LISTACCESSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTACCESSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\005*\003\030\350\007'
   _globals['_GETQUOTAREQUEST'].fields_by_name['key_id']._loaded_options = None
   _globals['_GETQUOTAREQUEST'].fields_by_name['key_id']._serialized_options = b'\272H\004r\002\030@'
   _globals['_GETQUOTAREQUEST'].fields_by_name['model']._loaded_options = None
@@ -47,16 +53,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUTHZSERVICE'].methods_by_name['Explain']._serialized_options = b'\202\323\344\223\002\020\"\013/v1/explain:\001*'
   _globals['_AUTHZSERVICE'].methods_by_name['GetQuota']._loaded_options = None
   _globals['_AUTHZSERVICE'].methods_by_name['GetQuota']._serialized_options = b'\202\323\344\223\002\013\022\t/v1/quota'
-  _globals['_GETQUOTAREQUEST']._serialized_start=163
-  _globals['_GETQUOTAREQUEST']._serialized_end=230
-  _globals['_GETQUOTARESPONSE']._serialized_start=232
-  _globals['_GETQUOTARESPONSE']._serialized_end=340
-  _globals['_EXPLAINREQUEST']._serialized_start=342
-  _globals['_EXPLAINREQUEST']._serialized_end=439
-  _globals['_EXPLAINRESPONSE']._serialized_start=442
-  _globals['_EXPLAINRESPONSE']._serialized_end=675
-  _globals['_EXPLAINSTEP']._serialized_start=677
-  _globals['_EXPLAINSTEP']._serialized_end=738
-  _globals['_AUTHZSERVICE']._serialized_start=741
-  _globals['_AUTHZSERVICE']._serialized_end=949
+  _globals['_AUTHZSERVICE'].methods_by_name['ListAccess']._loaded_options = None
+  _globals['_AUTHZSERVICE'].methods_by_name['ListAccess']._serialized_options = b'\202\323\344\223\002\014\022\n/v1/access'
+  _globals['_LISTACCESSREQUEST']._serialized_start=163
+  _globals['_LISTACCESSREQUEST']._serialized_end=280
+  _globals['_LISTACCESSRESPONSE']._serialized_start=282
+  _globals['_LISTACCESSRESPONSE']._serialized_end=366
+  _globals['_ACCESS']._serialized_start=368
+  _globals['_ACCESS']._serialized_end=485
+  _globals['_GETQUOTAREQUEST']._serialized_start=487
+  _globals['_GETQUOTAREQUEST']._serialized_end=554
+  _globals['_GETQUOTARESPONSE']._serialized_start=556
+  _globals['_GETQUOTARESPONSE']._serialized_end=664
+  _globals['_EXPLAINREQUEST']._serialized_start=666
+  _globals['_EXPLAINREQUEST']._serialized_end=763
+  _globals['_EXPLAINRESPONSE']._serialized_start=766
+  _globals['_EXPLAINRESPONSE']._serialized_end=999
+  _globals['_EXPLAINSTEP']._serialized_start=1001
+  _globals['_EXPLAINSTEP']._serialized_end=1062
+  _globals['_AUTHZSERVICE']._serialized_start=1065
+  _globals['_AUTHZSERVICE']._serialized_end=1376
 # @@protoc_insertion_point(module_scope)

@@ -10,6 +10,44 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class ListAccessRequest(_message.Message):
+    __slots__ = ("model", "user", "page_size", "page_token")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    USER_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    user: str
+    page_size: int
+    page_token: str
+    def __init__(self, model: _Optional[str] = ..., user: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListAccessResponse(_message.Message):
+    __slots__ = ("access", "next_page_token")
+    ACCESS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    access: _containers.RepeatedCompositeFieldContainer[Access]
+    next_page_token: str
+    def __init__(self, access: _Optional[_Iterable[_Union[Access, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class Access(_message.Message):
+    __slots__ = ("user", "username", "model", "allowed", "tier", "group", "reason")
+    USER_FIELD_NUMBER: _ClassVar[int]
+    USERNAME_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    ALLOWED_FIELD_NUMBER: _ClassVar[int]
+    TIER_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    user: str
+    username: str
+    model: str
+    allowed: bool
+    tier: str
+    group: str
+    reason: str
+    def __init__(self, user: _Optional[str] = ..., username: _Optional[str] = ..., model: _Optional[str] = ..., allowed: _Optional[bool] = ..., tier: _Optional[str] = ..., group: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
 class GetQuotaRequest(_message.Message):
     __slots__ = ("key_id", "model")
     KEY_ID_FIELD_NUMBER: _ClassVar[int]

@@ -45,6 +45,11 @@ class AuthzServiceStub:
                 request_serializer=maas_dot_authz_dot_v1_dot_authz__pb2.GetQuotaRequest.SerializeToString,
                 response_deserializer=maas_dot_authz_dot_v1_dot_authz__pb2.GetQuotaResponse.FromString,
                 _registered_method=True)
+        self.ListAccess = channel.unary_unary(
+                '/maas.authz.v1.AuthzService/ListAccess',
+                request_serializer=maas_dot_authz_dot_v1_dot_authz__pb2.ListAccessRequest.SerializeToString,
+                response_deserializer=maas_dot_authz_dot_v1_dot_authz__pb2.ListAccessResponse.FromString,
+                _registered_method=True)
 
 
 class AuthzServiceServicer:
@@ -65,6 +70,13 @@ class AuthzServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListAccess(self, request, context):
+        """Who may use a model, or which models somebody may use, and why. Counts nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuthzServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +89,11 @@ def add_AuthzServiceServicer_to_server(servicer, server):
                     servicer.GetQuota,
                     request_deserializer=maas_dot_authz_dot_v1_dot_authz__pb2.GetQuotaRequest.FromString,
                     response_serializer=maas_dot_authz_dot_v1_dot_authz__pb2.GetQuotaResponse.SerializeToString,
+            ),
+            'ListAccess': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAccess,
+                    request_deserializer=maas_dot_authz_dot_v1_dot_authz__pb2.ListAccessRequest.FromString,
+                    response_serializer=maas_dot_authz_dot_v1_dot_authz__pb2.ListAccessResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +151,33 @@ class AuthzService:
             '/maas.authz.v1.AuthzService/GetQuota',
             maas_dot_authz_dot_v1_dot_authz__pb2.GetQuotaRequest.SerializeToString,
             maas_dot_authz_dot_v1_dot_authz__pb2.GetQuotaResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAccess(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/maas.authz.v1.AuthzService/ListAccess',
+            maas_dot_authz_dot_v1_dot_authz__pb2.ListAccessRequest.SerializeToString,
+            maas_dot_authz_dot_v1_dot_authz__pb2.ListAccessResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,8 @@ class AuthzServiceStub:
     """What would be decided for a request, and why. Counts nothing. Administrators, or the key's owner."""
     GetQuota: _grpc.UnaryUnaryMultiCallable[_authz_pb2.GetQuotaRequest, _authz_pb2.GetQuotaResponse]
     """The caller's own limits, and how much of each is left. Counts nothing."""
+    ListAccess: _grpc.UnaryUnaryMultiCallable[_authz_pb2.ListAccessRequest, _authz_pb2.ListAccessResponse]
+    """Who may use a model, or which models somebody may use, and why. Counts nothing."""
 
 @_typing.type_check_only
 class AuthzServiceAsyncStub(AuthzServiceStub):
@@ -47,6 +49,8 @@ class AuthzServiceAsyncStub(AuthzServiceStub):
     """What would be decided for a request, and why. Counts nothing. Administrators, or the key's owner."""
     GetQuota: _aio.UnaryUnaryMultiCallable[_authz_pb2.GetQuotaRequest, _authz_pb2.GetQuotaResponse]  # type: ignore[assignment]
     """The caller's own limits, and how much of each is left. Counts nothing."""
+    ListAccess: _aio.UnaryUnaryMultiCallable[_authz_pb2.ListAccessRequest, _authz_pb2.ListAccessResponse]  # type: ignore[assignment]
+    """Who may use a model, or which models somebody may use, and why. Counts nothing."""
 
 class AuthzServiceServicer(metaclass=_abc_1.ABCMeta):
     """Decisions, explained to people. The decisions themselves go over envoy.service.auth.v3.Authorization."""
@@ -66,5 +70,13 @@ class AuthzServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_authz_pb2.GetQuotaResponse, _abc.Awaitable[_authz_pb2.GetQuotaResponse]]:
         """The caller's own limits, and how much of each is left. Counts nothing."""
+
+    @_abc_1.abstractmethod
+    def ListAccess(
+        self,
+        request: _authz_pb2.ListAccessRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_authz_pb2.ListAccessResponse, _abc.Awaitable[_authz_pb2.ListAccessResponse]]:
+        """Who may use a model, or which models somebody may use, and why. Counts nothing."""
 
 def add_AuthzServiceServicer_to_server(servicer: AuthzServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

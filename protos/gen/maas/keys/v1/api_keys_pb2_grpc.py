@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class ApiKeysServiceStub:
-    """API keys as their owners and administrators manage them. A user sees and changes only their own;
-    another user's key is 404 to them, so that ids can't be probed.
+    """API keys as their owners, their teams and administrators manage them. Who may see a key is in docs/roles.md; to everybody else
+    it does not exist: 404, so that ids can't be probed.
     """
 
     def __init__(self, channel):
@@ -41,6 +41,16 @@ class ApiKeysServiceStub:
                 request_serializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.CreateApiKeyRequest.SerializeToString,
                 response_deserializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.CreateApiKeyResponse.FromString,
                 _registered_method=True)
+        self.CreatePersonalApiKey = channel.unary_unary(
+                '/maas.keys.v1.ApiKeysService/CreatePersonalApiKey',
+                request_serializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.CreatePersonalApiKeyRequest.SerializeToString,
+                response_deserializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.CreateApiKeyResponse.FromString,
+                _registered_method=True)
+        self.GetApiKeyConfig = channel.unary_unary(
+                '/maas.keys.v1.ApiKeysService/GetApiKeyConfig',
+                request_serializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.GetApiKeyConfigRequest.SerializeToString,
+                response_deserializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.ApiKeyConfig.FromString,
+                _registered_method=True)
         self.GetApiKey = channel.unary_unary(
                 '/maas.keys.v1.ApiKeysService/GetApiKey',
                 request_serializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.GetApiKeyRequest.SerializeToString,
@@ -51,20 +61,84 @@ class ApiKeysServiceStub:
                 request_serializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.ListApiKeysRequest.SerializeToString,
                 response_deserializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.ListApiKeysResponse.FromString,
                 _registered_method=True)
+        self.SearchApiKeys = channel.unary_unary(
+                '/maas.keys.v1.ApiKeysService/SearchApiKeys',
+                request_serializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.SearchApiKeysRequest.SerializeToString,
+                response_deserializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.SearchApiKeysResponse.FromString,
+                _registered_method=True)
+        self.UpdateApiKey = channel.unary_unary(
+                '/maas.keys.v1.ApiKeysService/UpdateApiKey',
+                request_serializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.UpdateApiKeyRequest.SerializeToString,
+                response_deserializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.ApiKey.FromString,
+                _registered_method=True)
+        self.RotateApiKey = channel.unary_unary(
+                '/maas.keys.v1.ApiKeysService/RotateApiKey',
+                request_serializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.RotateApiKeyRequest.SerializeToString,
+                response_deserializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.RotateApiKeyResponse.FromString,
+                _registered_method=True)
+        self.DisableApiKey = channel.unary_unary(
+                '/maas.keys.v1.ApiKeysService/DisableApiKey',
+                request_serializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.DisableApiKeyRequest.SerializeToString,
+                response_deserializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.ApiKey.FromString,
+                _registered_method=True)
+        self.EnableApiKey = channel.unary_unary(
+                '/maas.keys.v1.ApiKeysService/EnableApiKey',
+                request_serializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.EnableApiKeyRequest.SerializeToString,
+                response_deserializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.ApiKey.FromString,
+                _registered_method=True)
         self.RevokeApiKey = channel.unary_unary(
                 '/maas.keys.v1.ApiKeysService/RevokeApiKey',
                 request_serializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.RevokeApiKeyRequest.SerializeToString,
                 response_deserializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.ApiKey.FromString,
                 _registered_method=True)
+        self.BulkRevokeApiKeys = channel.unary_unary(
+                '/maas.keys.v1.ApiKeysService/BulkRevokeApiKeys',
+                request_serializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.BulkRevokeApiKeysRequest.SerializeToString,
+                response_deserializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.BulkRevokeApiKeysResponse.FromString,
+                _registered_method=True)
+        self.DeleteApiKey = channel.unary_unary(
+                '/maas.keys.v1.ApiKeysService/DeleteApiKey',
+                request_serializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.DeleteApiKeyRequest.SerializeToString,
+                response_deserializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.DeleteApiKeyResponse.FromString,
+                _registered_method=True)
+        self.ApproveApiKey = channel.unary_unary(
+                '/maas.keys.v1.ApiKeysService/ApproveApiKey',
+                request_serializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.ApproveApiKeyRequest.SerializeToString,
+                response_deserializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.ApiKey.FromString,
+                _registered_method=True)
+        self.RejectApiKey = channel.unary_unary(
+                '/maas.keys.v1.ApiKeysService/RejectApiKey',
+                request_serializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.RejectApiKeyRequest.SerializeToString,
+                response_deserializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.ApiKey.FromString,
+                _registered_method=True)
+        self.ImportApiKeys = channel.unary_unary(
+                '/maas.keys.v1.ApiKeysService/ImportApiKeys',
+                request_serializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.ImportApiKeysRequest.SerializeToString,
+                response_deserializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.ImportApiKeysResponse.FromString,
+                _registered_method=True)
 
 
 class ApiKeysServiceServicer:
-    """API keys as their owners and administrators manage them. A user sees and changes only their own;
-    another user's key is 404 to them, so that ids can't be probed.
+    """API keys as their owners, their teams and administrators manage them. Who may see a key is in docs/roles.md; to everybody else
+    it does not exist: 404, so that ids can't be probed.
     """
 
     def CreateApiKey(self, request, context):
         """Makes a key. Its secret is in the answer and nowhere else, ever. 201 over REST.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreatePersonalApiKey(self, request, context):
+        """The caller's personal key, made now when they have none: one for each person, first in their lists. 201 over REST when it was made.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetApiKeyConfig(self, request, context):
+        """What keys are made by here: the caps and defaults.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -78,7 +152,42 @@ class ApiKeysServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListApiKeys(self, request, context):
-        """Lists keys, newest first, a page at a time: one's own, or for administrators everybody's.
+        """Lists keys, personal ones first, then newest first, a page at a time: one's own and one's teams', or for administrators everybody's.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SearchApiKeys(self, request, context):
+        """Finds keys among those that ListApiKeys lists.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateApiKey(self, request, context):
+        """Changes the fields that the request carries. 409 when the etag given is not the current one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateApiKey(self, request, context):
+        """Gives a key a new secret; the old one works until the grace period ends.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DisableApiKey(self, request, context):
+        """Has a key refused until it is enabled again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EnableApiKey(self, request, context):
+        """Ends what DisableApiKey began.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -86,6 +195,42 @@ class ApiKeysServiceServicer:
 
     def RevokeApiKey(self, request, context):
         """Ends a key for ever and returns it with status `revoked`. Revoking a revoked key changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BulkRevokeApiKeys(self, request, context):
+        """Ends every key that matches, or says how many that would be.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteApiKey(self, request, context):
+        """Ends a key and forgets it: it is in no list any more. What it used stays in the ledger under its id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApproveApiKey(self, request, context):
+        """Lets a pending key work. Nobody approves a key that they made.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RejectApiKey(self, request, context):
+        """Ends a pending key for ever.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportApiKeys(self, request, context):
+        """Takes over keys that another system made, by the SHA-256 of each: their holders go on using them. All or none.
+        A hash that is known already is left as it is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -99,6 +244,16 @@ def add_ApiKeysServiceServicer_to_server(servicer, server):
                     request_deserializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.CreateApiKeyRequest.FromString,
                     response_serializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.CreateApiKeyResponse.SerializeToString,
             ),
+            'CreatePersonalApiKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreatePersonalApiKey,
+                    request_deserializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.CreatePersonalApiKeyRequest.FromString,
+                    response_serializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.CreateApiKeyResponse.SerializeToString,
+            ),
+            'GetApiKeyConfig': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetApiKeyConfig,
+                    request_deserializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.GetApiKeyConfigRequest.FromString,
+                    response_serializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.ApiKeyConfig.SerializeToString,
+            ),
             'GetApiKey': grpc.unary_unary_rpc_method_handler(
                     servicer.GetApiKey,
                     request_deserializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.GetApiKeyRequest.FromString,
@@ -109,10 +264,60 @@ def add_ApiKeysServiceServicer_to_server(servicer, server):
                     request_deserializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.ListApiKeysRequest.FromString,
                     response_serializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.ListApiKeysResponse.SerializeToString,
             ),
+            'SearchApiKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.SearchApiKeys,
+                    request_deserializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.SearchApiKeysRequest.FromString,
+                    response_serializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.SearchApiKeysResponse.SerializeToString,
+            ),
+            'UpdateApiKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateApiKey,
+                    request_deserializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.UpdateApiKeyRequest.FromString,
+                    response_serializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.ApiKey.SerializeToString,
+            ),
+            'RotateApiKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateApiKey,
+                    request_deserializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.RotateApiKeyRequest.FromString,
+                    response_serializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.RotateApiKeyResponse.SerializeToString,
+            ),
+            'DisableApiKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.DisableApiKey,
+                    request_deserializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.DisableApiKeyRequest.FromString,
+                    response_serializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.ApiKey.SerializeToString,
+            ),
+            'EnableApiKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.EnableApiKey,
+                    request_deserializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.EnableApiKeyRequest.FromString,
+                    response_serializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.ApiKey.SerializeToString,
+            ),
             'RevokeApiKey': grpc.unary_unary_rpc_method_handler(
                     servicer.RevokeApiKey,
                     request_deserializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.RevokeApiKeyRequest.FromString,
                     response_serializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.ApiKey.SerializeToString,
+            ),
+            'BulkRevokeApiKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.BulkRevokeApiKeys,
+                    request_deserializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.BulkRevokeApiKeysRequest.FromString,
+                    response_serializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.BulkRevokeApiKeysResponse.SerializeToString,
+            ),
+            'DeleteApiKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteApiKey,
+                    request_deserializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.DeleteApiKeyRequest.FromString,
+                    response_serializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.DeleteApiKeyResponse.SerializeToString,
+            ),
+            'ApproveApiKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApproveApiKey,
+                    request_deserializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.ApproveApiKeyRequest.FromString,
+                    response_serializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.ApiKey.SerializeToString,
+            ),
+            'RejectApiKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.RejectApiKey,
+                    request_deserializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.RejectApiKeyRequest.FromString,
+                    response_serializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.ApiKey.SerializeToString,
+            ),
+            'ImportApiKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportApiKeys,
+                    request_deserializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.ImportApiKeysRequest.FromString,
+                    response_serializer=maas_dot_keys_dot_v1_dot_api__keys__pb2.ImportApiKeysResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -123,8 +328,8 @@ def add_ApiKeysServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ApiKeysService:
-    """API keys as their owners and administrators manage them. A user sees and changes only their own;
-    another user's key is 404 to them, so that ids can't be probed.
+    """API keys as their owners, their teams and administrators manage them. Who may see a key is in docs/roles.md; to everybody else
+    it does not exist: 404, so that ids can't be probed.
     """
 
     @staticmethod
@@ -144,6 +349,60 @@ class ApiKeysService:
             '/maas.keys.v1.ApiKeysService/CreateApiKey',
             maas_dot_keys_dot_v1_dot_api__keys__pb2.CreateApiKeyRequest.SerializeToString,
             maas_dot_keys_dot_v1_dot_api__keys__pb2.CreateApiKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreatePersonalApiKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/maas.keys.v1.ApiKeysService/CreatePersonalApiKey',
+            maas_dot_keys_dot_v1_dot_api__keys__pb2.CreatePersonalApiKeyRequest.SerializeToString,
+            maas_dot_keys_dot_v1_dot_api__keys__pb2.CreateApiKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetApiKeyConfig(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/maas.keys.v1.ApiKeysService/GetApiKeyConfig',
+            maas_dot_keys_dot_v1_dot_api__keys__pb2.GetApiKeyConfigRequest.SerializeToString,
+            maas_dot_keys_dot_v1_dot_api__keys__pb2.ApiKeyConfig.FromString,
             options,
             channel_credentials,
             insecure,
@@ -209,6 +468,141 @@ class ApiKeysService:
             _registered_method=True)
 
     @staticmethod
+    def SearchApiKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/maas.keys.v1.ApiKeysService/SearchApiKeys',
+            maas_dot_keys_dot_v1_dot_api__keys__pb2.SearchApiKeysRequest.SerializeToString,
+            maas_dot_keys_dot_v1_dot_api__keys__pb2.SearchApiKeysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateApiKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/maas.keys.v1.ApiKeysService/UpdateApiKey',
+            maas_dot_keys_dot_v1_dot_api__keys__pb2.UpdateApiKeyRequest.SerializeToString,
+            maas_dot_keys_dot_v1_dot_api__keys__pb2.ApiKey.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateApiKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/maas.keys.v1.ApiKeysService/RotateApiKey',
+            maas_dot_keys_dot_v1_dot_api__keys__pb2.RotateApiKeyRequest.SerializeToString,
+            maas_dot_keys_dot_v1_dot_api__keys__pb2.RotateApiKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DisableApiKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/maas.keys.v1.ApiKeysService/DisableApiKey',
+            maas_dot_keys_dot_v1_dot_api__keys__pb2.DisableApiKeyRequest.SerializeToString,
+            maas_dot_keys_dot_v1_dot_api__keys__pb2.ApiKey.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EnableApiKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/maas.keys.v1.ApiKeysService/EnableApiKey',
+            maas_dot_keys_dot_v1_dot_api__keys__pb2.EnableApiKeyRequest.SerializeToString,
+            maas_dot_keys_dot_v1_dot_api__keys__pb2.ApiKey.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def RevokeApiKey(request,
             target,
             options=(),
@@ -225,6 +619,141 @@ class ApiKeysService:
             '/maas.keys.v1.ApiKeysService/RevokeApiKey',
             maas_dot_keys_dot_v1_dot_api__keys__pb2.RevokeApiKeyRequest.SerializeToString,
             maas_dot_keys_dot_v1_dot_api__keys__pb2.ApiKey.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BulkRevokeApiKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/maas.keys.v1.ApiKeysService/BulkRevokeApiKeys',
+            maas_dot_keys_dot_v1_dot_api__keys__pb2.BulkRevokeApiKeysRequest.SerializeToString,
+            maas_dot_keys_dot_v1_dot_api__keys__pb2.BulkRevokeApiKeysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteApiKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/maas.keys.v1.ApiKeysService/DeleteApiKey',
+            maas_dot_keys_dot_v1_dot_api__keys__pb2.DeleteApiKeyRequest.SerializeToString,
+            maas_dot_keys_dot_v1_dot_api__keys__pb2.DeleteApiKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApproveApiKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/maas.keys.v1.ApiKeysService/ApproveApiKey',
+            maas_dot_keys_dot_v1_dot_api__keys__pb2.ApproveApiKeyRequest.SerializeToString,
+            maas_dot_keys_dot_v1_dot_api__keys__pb2.ApiKey.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RejectApiKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/maas.keys.v1.ApiKeysService/RejectApiKey',
+            maas_dot_keys_dot_v1_dot_api__keys__pb2.RejectApiKeyRequest.SerializeToString,
+            maas_dot_keys_dot_v1_dot_api__keys__pb2.ApiKey.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportApiKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/maas.keys.v1.ApiKeysService/ImportApiKeys',
+            maas_dot_keys_dot_v1_dot_api__keys__pb2.ImportApiKeysRequest.SerializeToString,
+            maas_dot_keys_dot_v1_dot_api__keys__pb2.ImportApiKeysResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,8 +27,8 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ApiKeysServiceStub:
-    """API keys as their owners and administrators manage them. A user sees and changes only their own;
-    another user's key is 404 to them, so that ids can't be probed.
+    """API keys as their owners, their teams and administrators manage them. Who may see a key is in docs/roles.md; to everybody else
+    it does not exist: 404, so that ids can't be probed.
     """
 
     @_typing.overload
@@ -37,32 +37,84 @@ class ApiKeysServiceStub:
     def __new__(cls, channel: _aio.Channel) -> ApiKeysServiceAsyncStub: ...
     CreateApiKey: _grpc.UnaryUnaryMultiCallable[_api_keys_pb2.CreateApiKeyRequest, _api_keys_pb2.CreateApiKeyResponse]
     """Makes a key. Its secret is in the answer and nowhere else, ever. 201 over REST."""
+    CreatePersonalApiKey: _grpc.UnaryUnaryMultiCallable[_api_keys_pb2.CreatePersonalApiKeyRequest, _api_keys_pb2.CreateApiKeyResponse]
+    """The caller's personal key, made now when they have none: one for each person, first in their lists. 201 over REST when it was made."""
+    GetApiKeyConfig: _grpc.UnaryUnaryMultiCallable[_api_keys_pb2.GetApiKeyConfigRequest, _api_keys_pb2.ApiKeyConfig]
+    """What keys are made by here: the caps and defaults."""
     GetApiKey: _grpc.UnaryUnaryMultiCallable[_api_keys_pb2.GetApiKeyRequest, _api_keys_pb2.ApiKey]
     """Reads one key."""
     ListApiKeys: _grpc.UnaryUnaryMultiCallable[_api_keys_pb2.ListApiKeysRequest, _api_keys_pb2.ListApiKeysResponse]
-    """Lists keys, newest first, a page at a time: one's own, or for administrators everybody's."""
+    """Lists keys, personal ones first, then newest first, a page at a time: one's own and one's teams', or for administrators everybody's."""
+    SearchApiKeys: _grpc.UnaryUnaryMultiCallable[_api_keys_pb2.SearchApiKeysRequest, _api_keys_pb2.SearchApiKeysResponse]
+    """Finds keys among those that ListApiKeys lists."""
+    UpdateApiKey: _grpc.UnaryUnaryMultiCallable[_api_keys_pb2.UpdateApiKeyRequest, _api_keys_pb2.ApiKey]
+    """Changes the fields that the request carries. 409 when the etag given is not the current one."""
+    RotateApiKey: _grpc.UnaryUnaryMultiCallable[_api_keys_pb2.RotateApiKeyRequest, _api_keys_pb2.RotateApiKeyResponse]
+    """Gives a key a new secret; the old one works until the grace period ends."""
+    DisableApiKey: _grpc.UnaryUnaryMultiCallable[_api_keys_pb2.DisableApiKeyRequest, _api_keys_pb2.ApiKey]
+    """Has a key refused until it is enabled again."""
+    EnableApiKey: _grpc.UnaryUnaryMultiCallable[_api_keys_pb2.EnableApiKeyRequest, _api_keys_pb2.ApiKey]
+    """Ends what DisableApiKey began."""
     RevokeApiKey: _grpc.UnaryUnaryMultiCallable[_api_keys_pb2.RevokeApiKeyRequest, _api_keys_pb2.ApiKey]
     """Ends a key for ever and returns it with status `revoked`. Revoking a revoked key changes nothing."""
+    BulkRevokeApiKeys: _grpc.UnaryUnaryMultiCallable[_api_keys_pb2.BulkRevokeApiKeysRequest, _api_keys_pb2.BulkRevokeApiKeysResponse]
+    """Ends every key that matches, or says how many that would be."""
+    DeleteApiKey: _grpc.UnaryUnaryMultiCallable[_api_keys_pb2.DeleteApiKeyRequest, _api_keys_pb2.DeleteApiKeyResponse]
+    """Ends a key and forgets it: it is in no list any more. What it used stays in the ledger under its id."""
+    ApproveApiKey: _grpc.UnaryUnaryMultiCallable[_api_keys_pb2.ApproveApiKeyRequest, _api_keys_pb2.ApiKey]
+    """Lets a pending key work. Nobody approves a key that they made."""
+    RejectApiKey: _grpc.UnaryUnaryMultiCallable[_api_keys_pb2.RejectApiKeyRequest, _api_keys_pb2.ApiKey]
+    """Ends a pending key for ever."""
+    ImportApiKeys: _grpc.UnaryUnaryMultiCallable[_api_keys_pb2.ImportApiKeysRequest, _api_keys_pb2.ImportApiKeysResponse]
+    """Takes over keys that another system made, by the SHA-256 of each: their holders go on using them. All or none.
+    A hash that is known already is left as it is.
+    """
 
 @_typing.type_check_only
 class ApiKeysServiceAsyncStub(ApiKeysServiceStub):
-    """API keys as their owners and administrators manage them. A user sees and changes only their own;
-    another user's key is 404 to them, so that ids can't be probed.
+    """API keys as their owners, their teams and administrators manage them. Who may see a key is in docs/roles.md; to everybody else
+    it does not exist: 404, so that ids can't be probed.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateApiKey: _aio.UnaryUnaryMultiCallable[_api_keys_pb2.CreateApiKeyRequest, _api_keys_pb2.CreateApiKeyResponse]  # type: ignore[assignment]
     """Makes a key. Its secret is in the answer and nowhere else, ever. 201 over REST."""
+    CreatePersonalApiKey: _aio.UnaryUnaryMultiCallable[_api_keys_pb2.CreatePersonalApiKeyRequest, _api_keys_pb2.CreateApiKeyResponse]  # type: ignore[assignment]
+    """The caller's personal key, made now when they have none: one for each person, first in their lists. 201 over REST when it was made."""
+    GetApiKeyConfig: _aio.UnaryUnaryMultiCallable[_api_keys_pb2.GetApiKeyConfigRequest, _api_keys_pb2.ApiKeyConfig]  # type: ignore[assignment]
+    """What keys are made by here: the caps and defaults."""
     GetApiKey: _aio.UnaryUnaryMultiCallable[_api_keys_pb2.GetApiKeyRequest, _api_keys_pb2.ApiKey]  # type: ignore[assignment]
     """Reads one key."""
     ListApiKeys: _aio.UnaryUnaryMultiCallable[_api_keys_pb2.ListApiKeysRequest, _api_keys_pb2.ListApiKeysResponse]  # type: ignore[assignment]
-    """Lists keys, newest first, a page at a time: one's own, or for administrators everybody's."""
+    """Lists keys, personal ones first, then newest first, a page at a time: one's own and one's teams', or for administrators everybody's."""
+    SearchApiKeys: _aio.UnaryUnaryMultiCallable[_api_keys_pb2.SearchApiKeysRequest, _api_keys_pb2.SearchApiKeysResponse]  # type: ignore[assignment]
+    """Finds keys among those that ListApiKeys lists."""
+    UpdateApiKey: _aio.UnaryUnaryMultiCallable[_api_keys_pb2.UpdateApiKeyRequest, _api_keys_pb2.ApiKey]  # type: ignore[assignment]
+    """Changes the fields that the request carries. 409 when the etag given is not the current one."""
+    RotateApiKey: _aio.UnaryUnaryMultiCallable[_api_keys_pb2.RotateApiKeyRequest, _api_keys_pb2.RotateApiKeyResponse]  # type: ignore[assignment]
+    """Gives a key a new secret; the old one works until the grace period ends."""
+    DisableApiKey: _aio.UnaryUnaryMultiCallable[_api_keys_pb2.DisableApiKeyRequest, _api_keys_pb2.ApiKey]  # type: ignore[assignment]
+    """Has a key refused until it is enabled again."""
+    EnableApiKey: _aio.UnaryUnaryMultiCallable[_api_keys_pb2.EnableApiKeyRequest, _api_keys_pb2.ApiKey]  # type: ignore[assignment]
+    """Ends what DisableApiKey began."""
     RevokeApiKey: _aio.UnaryUnaryMultiCallable[_api_keys_pb2.RevokeApiKeyRequest, _api_keys_pb2.ApiKey]  # type: ignore[assignment]
     """Ends a key for ever and returns it with status `revoked`. Revoking a revoked key changes nothing."""
+    BulkRevokeApiKeys: _aio.UnaryUnaryMultiCallable[_api_keys_pb2.BulkRevokeApiKeysRequest, _api_keys_pb2.BulkRevokeApiKeysResponse]  # type: ignore[assignment]
+    """Ends every key that matches, or says how many that would be."""
+    DeleteApiKey: _aio.UnaryUnaryMultiCallable[_api_keys_pb2.DeleteApiKeyRequest, _api_keys_pb2.DeleteApiKeyResponse]  # type: ignore[assignment]
+    """Ends a key and forgets it: it is in no list any more. What it used stays in the ledger under its id."""
+    ApproveApiKey: _aio.UnaryUnaryMultiCallable[_api_keys_pb2.ApproveApiKeyRequest, _api_keys_pb2.ApiKey]  # type: ignore[assignment]
+    """Lets a pending key work. Nobody approves a key that they made."""
+    RejectApiKey: _aio.UnaryUnaryMultiCallable[_api_keys_pb2.RejectApiKeyRequest, _api_keys_pb2.ApiKey]  # type: ignore[assignment]
+    """Ends a pending key for ever."""
+    ImportApiKeys: _aio.UnaryUnaryMultiCallable[_api_keys_pb2.ImportApiKeysRequest, _api_keys_pb2.ImportApiKeysResponse]  # type: ignore[assignment]
+    """Takes over keys that another system made, by the SHA-256 of each: their holders go on using them. All or none.
+    A hash that is known already is left as it is.
+    """
 
 class ApiKeysServiceServicer(metaclass=_abc_1.ABCMeta):
-    """API keys as their owners and administrators manage them. A user sees and changes only their own;
-    another user's key is 404 to them, so that ids can't be probed.
+    """API keys as their owners, their teams and administrators manage them. Who may see a key is in docs/roles.md; to everybody else
+    it does not exist: 404, so that ids can't be probed.
     """
 
     @_abc_1.abstractmethod
@@ -72,6 +124,22 @@ class ApiKeysServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_api_keys_pb2.CreateApiKeyResponse, _abc.Awaitable[_api_keys_pb2.CreateApiKeyResponse]]:
         """Makes a key. Its secret is in the answer and nowhere else, ever. 201 over REST."""
+
+    @_abc_1.abstractmethod
+    def CreatePersonalApiKey(
+        self,
+        request: _api_keys_pb2.CreatePersonalApiKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_api_keys_pb2.CreateApiKeyResponse, _abc.Awaitable[_api_keys_pb2.CreateApiKeyResponse]]:
+        """The caller's personal key, made now when they have none: one for each person, first in their lists. 201 over REST when it was made."""
+
+    @_abc_1.abstractmethod
+    def GetApiKeyConfig(
+        self,
+        request: _api_keys_pb2.GetApiKeyConfigRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_api_keys_pb2.ApiKeyConfig, _abc.Awaitable[_api_keys_pb2.ApiKeyConfig]]:
+        """What keys are made by here: the caps and defaults."""
 
     @_abc_1.abstractmethod
     def GetApiKey(
@@ -87,7 +155,47 @@ class ApiKeysServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _api_keys_pb2.ListApiKeysRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_api_keys_pb2.ListApiKeysResponse, _abc.Awaitable[_api_keys_pb2.ListApiKeysResponse]]:
-        """Lists keys, newest first, a page at a time: one's own, or for administrators everybody's."""
+        """Lists keys, personal ones first, then newest first, a page at a time: one's own and one's teams', or for administrators everybody's."""
+
+    @_abc_1.abstractmethod
+    def SearchApiKeys(
+        self,
+        request: _api_keys_pb2.SearchApiKeysRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_api_keys_pb2.SearchApiKeysResponse, _abc.Awaitable[_api_keys_pb2.SearchApiKeysResponse]]:
+        """Finds keys among those that ListApiKeys lists."""
+
+    @_abc_1.abstractmethod
+    def UpdateApiKey(
+        self,
+        request: _api_keys_pb2.UpdateApiKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_api_keys_pb2.ApiKey, _abc.Awaitable[_api_keys_pb2.ApiKey]]:
+        """Changes the fields that the request carries. 409 when the etag given is not the current one."""
+
+    @_abc_1.abstractmethod
+    def RotateApiKey(
+        self,
+        request: _api_keys_pb2.RotateApiKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_api_keys_pb2.RotateApiKeyResponse, _abc.Awaitable[_api_keys_pb2.RotateApiKeyResponse]]:
+        """Gives a key a new secret; the old one works until the grace period ends."""
+
+    @_abc_1.abstractmethod
+    def DisableApiKey(
+        self,
+        request: _api_keys_pb2.DisableApiKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_api_keys_pb2.ApiKey, _abc.Awaitable[_api_keys_pb2.ApiKey]]:
+        """Has a key refused until it is enabled again."""
+
+    @_abc_1.abstractmethod
+    def EnableApiKey(
+        self,
+        request: _api_keys_pb2.EnableApiKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_api_keys_pb2.ApiKey, _abc.Awaitable[_api_keys_pb2.ApiKey]]:
+        """Ends what DisableApiKey began."""
 
     @_abc_1.abstractmethod
     def RevokeApiKey(
@@ -96,5 +204,47 @@ class ApiKeysServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_api_keys_pb2.ApiKey, _abc.Awaitable[_api_keys_pb2.ApiKey]]:
         """Ends a key for ever and returns it with status `revoked`. Revoking a revoked key changes nothing."""
+
+    @_abc_1.abstractmethod
+    def BulkRevokeApiKeys(
+        self,
+        request: _api_keys_pb2.BulkRevokeApiKeysRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_api_keys_pb2.BulkRevokeApiKeysResponse, _abc.Awaitable[_api_keys_pb2.BulkRevokeApiKeysResponse]]:
+        """Ends every key that matches, or says how many that would be."""
+
+    @_abc_1.abstractmethod
+    def DeleteApiKey(
+        self,
+        request: _api_keys_pb2.DeleteApiKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_api_keys_pb2.DeleteApiKeyResponse, _abc.Awaitable[_api_keys_pb2.DeleteApiKeyResponse]]:
+        """Ends a key and forgets it: it is in no list any more. What it used stays in the ledger under its id."""
+
+    @_abc_1.abstractmethod
+    def ApproveApiKey(
+        self,
+        request: _api_keys_pb2.ApproveApiKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_api_keys_pb2.ApiKey, _abc.Awaitable[_api_keys_pb2.ApiKey]]:
+        """Lets a pending key work. Nobody approves a key that they made."""
+
+    @_abc_1.abstractmethod
+    def RejectApiKey(
+        self,
+        request: _api_keys_pb2.RejectApiKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_api_keys_pb2.ApiKey, _abc.Awaitable[_api_keys_pb2.ApiKey]]:
+        """Ends a pending key for ever."""
+
+    @_abc_1.abstractmethod
+    def ImportApiKeys(
+        self,
+        request: _api_keys_pb2.ImportApiKeysRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_api_keys_pb2.ImportApiKeysResponse, _abc.Awaitable[_api_keys_pb2.ImportApiKeysResponse]]:
+        """Takes over keys that another system made, by the SHA-256 of each: their holders go on using them. All or none.
+        A hash that is known already is left as it is.
+        """
 
 def add_ApiKeysServiceServicer_to_server(servicer: ApiKeysServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

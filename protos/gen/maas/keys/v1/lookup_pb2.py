@@ -23,9 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from maas.common.v1 import limit_pb2 as maas_dot_common_dot_v1_dot_limit__pb2
+from maas.keys.v1 import api_keys_pb2 as maas_dot_keys_dot_v1_dot_api__keys__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19maas/keys/v1/lookup.proto\x12\x0cmaas.keys.v1\x1a\x1b\x62uf/validate/validate.proto\",\n\x13LookupApiKeyRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"Q\n\x14LookupApiKeyResponse\x12\'\n\x06record\x18\x01 \x01(\x0b\x32\x17.maas.keys.v1.KeyRecord\x12\x10\n\x08revision\x18\x02 \x01(\x04\"\xb0\x01\n\tKeyRecord\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\x10\n\x08username\x18\x03 \x01(\t\x12\x0c\n\x04user\x18\x04 \x01(\t\x12\x0e\n\x06groups\x18\x05 \x03(\t\x12\x0e\n\x06status\x18\x06 \x01(\t\x12\x12\n\nexpires_at\x18\x07 \x01(\x03\x12%\n\x06hashes\x18\x08 \x03(\x0b\x32\x15.maas.keys.v1.KeyHash\x12\x0c\n\x04name\x18\t \x01(\t\"6\n\x07KeyHash\x12\x11\n\tpepper_id\x18\x01 \x01(\t\x12\x18\n\x0bhmac_sha256\x18\x02 \x01(\x0c\x42\x03\x80\x01\x01\"b\n\x10WatchKeysRequest\x12-\n\x05start\x18\x01 \x01(\x0b\x32\x1c.maas.keys.v1.WatchKeysStartH\x00\x12\r\n\x03\x61\x63k\x18\x02 \x01(\x04H\x00\x42\x10\n\x07message\x12\x05\xbaH\x02\x08\x01\"C\n\x0eWatchKeysStart\x12\x1b\n\x07watcher\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x14\n\x0cresume_after\x18\x02 \x01(\x04\"\xba\x01\n\x11WatchKeysResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12(\n\x05reset\x18\x02 \x01(\x0b\x32\x17.maas.keys.v1.KeysResetH\x00\x12,\n\x07\x63hanged\x18\x03 \x01(\x0b\x32\x19.maas.keys.v1.KeysChangedH\x00\x12\x30\n\theartbeat\x18\x04 \x01(\x0b\x32\x1b.maas.keys.v1.KeysHeartbeatH\x00\x42\t\n\x07message\"\x0b\n\tKeysReset\"\x1a\n\x0bKeysChanged\x12\x0b\n\x03ids\x18\x01 \x03(\t\"\x0f\n\rKeysHeartbeat2\xbb\x01\n\x10KeyLookupService\x12U\n\x0cLookupApiKey\x12!.maas.keys.v1.LookupApiKeyRequest\x1a\".maas.keys.v1.LookupApiKeyResponse\x12P\n\tWatchKeys\x12\x1e.maas.keys.v1.WatchKeysRequest\x1a\x1f.maas.keys.v1.WatchKeysResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19maas/keys/v1/lookup.proto\x12\x0cmaas.keys.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1amaas/common/v1/limit.proto\x1a\x1bmaas/keys/v1/api_keys.proto\"E\n\x13LookupApiKeyRequest\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x17\n\x06tenant\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\"Q\n\x14LookupApiKeyResponse\x12\'\n\x06record\x18\x01 \x01(\x0b\x32\x17.maas.keys.v1.KeyRecord\x12\x10\n\x08revision\x18\x02 \x01(\x04\"\xdd\x02\n\tKeyRecord\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\x10\n\x08username\x18\x03 \x01(\t\x12\x0c\n\x04user\x18\x04 \x01(\t\x12\x0e\n\x06groups\x18\x05 \x03(\t\x12\x0e\n\x06status\x18\x06 \x01(\t\x12\x12\n\nexpires_at\x18\x07 \x01(\x03\x12%\n\x06hashes\x18\x08 \x03(\x0b\x32\x15.maas.keys.v1.KeyHash\x12\x0c\n\x04name\x18\t \x01(\t\x12\x0c\n\x04team\x18\n \x01(\t\x12\x14\n\x0csubscription\x18\x0b \x01(\t\x12\'\n\x05scope\x18\x0c \x01(\x0b\x32\x18.maas.keys.v1.AssetScope\x12%\n\x06limits\x18\r \x03(\x0b\x32\x15.maas.common.v1.Limit\x12\x13\n\x0b\x61llowed_ips\x18\x0e \x03(\t\x12\x0c\n\x04kind\x18\x0f \x01(\t\x12\x14\n\x0cgroups_until\x18\x10 \x01(\x03\"Z\n\x07KeyHash\x12\x11\n\tpepper_id\x18\x01 \x01(\t\x12\x18\n\x0bhmac_sha256\x18\x02 \x01(\x0c\x42\x03\x80\x01\x01\x12\x13\n\x06sha256\x18\x03 \x01(\x0c\x42\x03\x80\x01\x01\x12\r\n\x05until\x18\x04 \x01(\x03\"b\n\x10WatchKeysRequest\x12-\n\x05start\x18\x01 \x01(\x0b\x32\x1c.maas.keys.v1.WatchKeysStartH\x00\x12\r\n\x03\x61\x63k\x18\x02 \x01(\x04H\x00\x42\x10\n\x07message\x12\x05\xbaH\x02\x08\x01\"\\\n\x0eWatchKeysStart\x12\x1b\n\x07watcher\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x14\n\x0cresume_after\x18\x02 \x01(\x04\x12\x17\n\x06tenant\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\"\xba\x01\n\x11WatchKeysResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12(\n\x05reset\x18\x02 \x01(\x0b\x32\x17.maas.keys.v1.KeysResetH\x00\x12,\n\x07\x63hanged\x18\x03 \x01(\x0b\x32\x19.maas.keys.v1.KeysChangedH\x00\x12\x30\n\theartbeat\x18\x04 \x01(\x0b\x32\x1b.maas.keys.v1.KeysHeartbeatH\x00\x42\t\n\x07message\"\x0b\n\tKeysReset\"d\n\x0bKeysChanged\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\r\n\x05users\x18\x02 \x03(\t\x12(\n\x05teams\x18\x03 \x03(\x0b\x32\x19.maas.keys.v1.ChangedTeam\x12\x0f\n\x07tenants\x18\x04 \x03(\t\")\n\x0b\x43hangedTeam\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\"\x0f\n\rKeysHeartbeat\"F\n\x15RecordLastUsedRequest\x12-\n\x04uses\x18\x01 \x03(\x0b\x32\x14.maas.keys.v1.KeyUseB\t\xbaH\x06\x92\x01\x03\x10\x90N\"4\n\x06KeyUse\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x13\n\x02\x61t\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"\x18\n\x16RecordLastUsedResponse2\x98\x02\n\x10KeyLookupService\x12U\n\x0cLookupApiKey\x12!.maas.keys.v1.LookupApiKeyRequest\x1a\".maas.keys.v1.LookupApiKeyResponse\x12P\n\tWatchKeys\x12\x1e.maas.keys.v1.WatchKeysRequest\x1a\x1f.maas.keys.v1.WatchKeysResponse(\x01\x30\x01\x12[\n\x0eRecordLastUsed\x12#.maas.keys.v1.RecordLastUsedRequest\x1a$.maas.keys.v1.RecordLastUsedResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,32 +36,52 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LOOKUPAPIKEYREQUEST'].fields_by_name['id']._loaded_options = None
   _globals['_LOOKUPAPIKEYREQUEST'].fields_by_name['id']._serialized_options = b'\272H\006r\004\020\001\030@'
+  _globals['_LOOKUPAPIKEYREQUEST'].fields_by_name['tenant']._loaded_options = None
+  _globals['_LOOKUPAPIKEYREQUEST'].fields_by_name['tenant']._serialized_options = b'\272H\004r\002\030@'
   _globals['_KEYHASH'].fields_by_name['hmac_sha256']._loaded_options = None
   _globals['_KEYHASH'].fields_by_name['hmac_sha256']._serialized_options = b'\200\001\001'
+  _globals['_KEYHASH'].fields_by_name['sha256']._loaded_options = None
+  _globals['_KEYHASH'].fields_by_name['sha256']._serialized_options = b'\200\001\001'
   _globals['_WATCHKEYSREQUEST'].oneofs_by_name['message']._loaded_options = None
   _globals['_WATCHKEYSREQUEST'].oneofs_by_name['message']._serialized_options = b'\272H\002\010\001'
   _globals['_WATCHKEYSSTART'].fields_by_name['watcher']._loaded_options = None
   _globals['_WATCHKEYSSTART'].fields_by_name['watcher']._serialized_options = b'\272H\007r\005\020\001\030\200\001'
-  _globals['_LOOKUPAPIKEYREQUEST']._serialized_start=72
-  _globals['_LOOKUPAPIKEYREQUEST']._serialized_end=116
-  _globals['_LOOKUPAPIKEYRESPONSE']._serialized_start=118
-  _globals['_LOOKUPAPIKEYRESPONSE']._serialized_end=199
-  _globals['_KEYRECORD']._serialized_start=202
-  _globals['_KEYRECORD']._serialized_end=378
-  _globals['_KEYHASH']._serialized_start=380
-  _globals['_KEYHASH']._serialized_end=434
-  _globals['_WATCHKEYSREQUEST']._serialized_start=436
-  _globals['_WATCHKEYSREQUEST']._serialized_end=534
-  _globals['_WATCHKEYSSTART']._serialized_start=536
-  _globals['_WATCHKEYSSTART']._serialized_end=603
-  _globals['_WATCHKEYSRESPONSE']._serialized_start=606
-  _globals['_WATCHKEYSRESPONSE']._serialized_end=792
-  _globals['_KEYSRESET']._serialized_start=794
-  _globals['_KEYSRESET']._serialized_end=805
-  _globals['_KEYSCHANGED']._serialized_start=807
-  _globals['_KEYSCHANGED']._serialized_end=833
-  _globals['_KEYSHEARTBEAT']._serialized_start=835
-  _globals['_KEYSHEARTBEAT']._serialized_end=850
-  _globals['_KEYLOOKUPSERVICE']._serialized_start=853
-  _globals['_KEYLOOKUPSERVICE']._serialized_end=1040
+  _globals['_WATCHKEYSSTART'].fields_by_name['tenant']._loaded_options = None
+  _globals['_WATCHKEYSSTART'].fields_by_name['tenant']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_RECORDLASTUSEDREQUEST'].fields_by_name['uses']._loaded_options = None
+  _globals['_RECORDLASTUSEDREQUEST'].fields_by_name['uses']._serialized_options = b'\272H\006\222\001\003\020\220N'
+  _globals['_KEYUSE'].fields_by_name['id']._loaded_options = None
+  _globals['_KEYUSE'].fields_by_name['id']._serialized_options = b'\272H\006r\004\020\001\030@'
+  _globals['_KEYUSE'].fields_by_name['at']._loaded_options = None
+  _globals['_KEYUSE'].fields_by_name['at']._serialized_options = b'\272H\004\"\002(\000'
+  _globals['_LOOKUPAPIKEYREQUEST']._serialized_start=129
+  _globals['_LOOKUPAPIKEYREQUEST']._serialized_end=198
+  _globals['_LOOKUPAPIKEYRESPONSE']._serialized_start=200
+  _globals['_LOOKUPAPIKEYRESPONSE']._serialized_end=281
+  _globals['_KEYRECORD']._serialized_start=284
+  _globals['_KEYRECORD']._serialized_end=633
+  _globals['_KEYHASH']._serialized_start=635
+  _globals['_KEYHASH']._serialized_end=725
+  _globals['_WATCHKEYSREQUEST']._serialized_start=727
+  _globals['_WATCHKEYSREQUEST']._serialized_end=825
+  _globals['_WATCHKEYSSTART']._serialized_start=827
+  _globals['_WATCHKEYSSTART']._serialized_end=919
+  _globals['_WATCHKEYSRESPONSE']._serialized_start=922
+  _globals['_WATCHKEYSRESPONSE']._serialized_end=1108
+  _globals['_KEYSRESET']._serialized_start=1110
+  _globals['_KEYSRESET']._serialized_end=1121
+  _globals['_KEYSCHANGED']._serialized_start=1123
+  _globals['_KEYSCHANGED']._serialized_end=1223
+  _globals['_CHANGEDTEAM']._serialized_start=1225
+  _globals['_CHANGEDTEAM']._serialized_end=1266
+  _globals['_KEYSHEARTBEAT']._serialized_start=1268
+  _globals['_KEYSHEARTBEAT']._serialized_end=1283
+  _globals['_RECORDLASTUSEDREQUEST']._serialized_start=1285
+  _globals['_RECORDLASTUSEDREQUEST']._serialized_end=1355
+  _globals['_KEYUSE']._serialized_start=1357
+  _globals['_KEYUSE']._serialized_end=1409
+  _globals['_RECORDLASTUSEDRESPONSE']._serialized_start=1411
+  _globals['_RECORDLASTUSEDRESPONSE']._serialized_end=1435
+  _globals['_KEYLOOKUPSERVICE']._serialized_start=1438
+  _globals['_KEYLOOKUPSERVICE']._serialized_end=1718
 # @@protoc_insertion_point(module_scope)

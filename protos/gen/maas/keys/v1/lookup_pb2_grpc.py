@@ -45,6 +45,11 @@ class KeyLookupServiceStub:
                 request_serializer=maas_dot_keys_dot_v1_dot_lookup__pb2.WatchKeysRequest.SerializeToString,
                 response_deserializer=maas_dot_keys_dot_v1_dot_lookup__pb2.WatchKeysResponse.FromString,
                 _registered_method=True)
+        self.RecordLastUsed = channel.unary_unary(
+                '/maas.keys.v1.KeyLookupService/RecordLastUsed',
+                request_serializer=maas_dot_keys_dot_v1_dot_lookup__pb2.RecordLastUsedRequest.SerializeToString,
+                response_deserializer=maas_dot_keys_dot_v1_dot_lookup__pb2.RecordLastUsedResponse.FromString,
+                _registered_method=True)
 
 
 class KeyLookupServiceServicer:
@@ -59,8 +64,15 @@ class KeyLookupServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchKeys(self, request_iterator, context):
-        """Sends the id of every key that changes, each with its revision, and a heartbeat when nothing changes.
-        The watcher forgets what it knew of those keys and confirms the revision; changes wait for that confirmation.
+        """Tells of every key, user, team and tenant that changes, each with its revision, and sends a heartbeat when nothing changes.
+        The watcher forgets what it knew of their keys and confirms the revision; changes wait for that confirmation.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordLastUsed(self, request, context):
+        """Keeps when keys were last used. What is older than what is kept changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -78,6 +90,11 @@ def add_KeyLookupServiceServicer_to_server(servicer, server):
                     servicer.WatchKeys,
                     request_deserializer=maas_dot_keys_dot_v1_dot_lookup__pb2.WatchKeysRequest.FromString,
                     response_serializer=maas_dot_keys_dot_v1_dot_lookup__pb2.WatchKeysResponse.SerializeToString,
+            ),
+            'RecordLastUsed': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordLastUsed,
+                    request_deserializer=maas_dot_keys_dot_v1_dot_lookup__pb2.RecordLastUsedRequest.FromString,
+                    response_serializer=maas_dot_keys_dot_v1_dot_lookup__pb2.RecordLastUsedResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -135,6 +152,33 @@ class KeyLookupService:
             '/maas.keys.v1.KeyLookupService/WatchKeys',
             maas_dot_keys_dot_v1_dot_lookup__pb2.WatchKeysRequest.SerializeToString,
             maas_dot_keys_dot_v1_dot_lookup__pb2.WatchKeysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordLastUsed(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/maas.keys.v1.KeyLookupService/RecordLastUsed',
+            maas_dot_keys_dot_v1_dot_lookup__pb2.RecordLastUsedRequest.SerializeToString,
+            maas_dot_keys_dot_v1_dot_lookup__pb2.RecordLastUsedResponse.FromString,
             options,
             channel_credentials,
             insecure,

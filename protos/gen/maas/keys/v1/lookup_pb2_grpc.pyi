@@ -36,9 +36,11 @@ class KeyLookupServiceStub:
     LookupApiKey: _grpc.UnaryUnaryMultiCallable[_lookup_pb2.LookupApiKeyRequest, _lookup_pb2.LookupApiKeyResponse]
     """Everything a decision needs of one key. An unknown id is an answer without a record, not an error."""
     WatchKeys: _grpc.StreamStreamMultiCallable[_lookup_pb2.WatchKeysRequest, _lookup_pb2.WatchKeysResponse]
-    """Sends the id of every key that changes, each with its revision, and a heartbeat when nothing changes.
-    The watcher forgets what it knew of those keys and confirms the revision; changes wait for that confirmation.
+    """Tells of every key, user, team and tenant that changes, each with its revision, and sends a heartbeat when nothing changes.
+    The watcher forgets what it knew of their keys and confirms the revision; changes wait for that confirmation.
     """
+    RecordLastUsed: _grpc.UnaryUnaryMultiCallable[_lookup_pb2.RecordLastUsedRequest, _lookup_pb2.RecordLastUsedResponse]
+    """Keeps when keys were last used. What is older than what is kept changes nothing."""
 
 @_typing.type_check_only
 class KeyLookupServiceAsyncStub(KeyLookupServiceStub):
@@ -48,9 +50,11 @@ class KeyLookupServiceAsyncStub(KeyLookupServiceStub):
     LookupApiKey: _aio.UnaryUnaryMultiCallable[_lookup_pb2.LookupApiKeyRequest, _lookup_pb2.LookupApiKeyResponse]  # type: ignore[assignment]
     """Everything a decision needs of one key. An unknown id is an answer without a record, not an error."""
     WatchKeys: _aio.StreamStreamMultiCallable[_lookup_pb2.WatchKeysRequest, _lookup_pb2.WatchKeysResponse]  # type: ignore[assignment]
-    """Sends the id of every key that changes, each with its revision, and a heartbeat when nothing changes.
-    The watcher forgets what it knew of those keys and confirms the revision; changes wait for that confirmation.
+    """Tells of every key, user, team and tenant that changes, each with its revision, and sends a heartbeat when nothing changes.
+    The watcher forgets what it knew of their keys and confirms the revision; changes wait for that confirmation.
     """
+    RecordLastUsed: _aio.UnaryUnaryMultiCallable[_lookup_pb2.RecordLastUsedRequest, _lookup_pb2.RecordLastUsedResponse]  # type: ignore[assignment]
+    """Keeps when keys were last used. What is older than what is kept changes nothing."""
 
 class KeyLookupServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keys as the services that decide by them look them up and follow them. Needs the workload credential."""
@@ -69,8 +73,16 @@ class KeyLookupServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_lookup_pb2.WatchKeysRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_lookup_pb2.WatchKeysResponse], _abc.AsyncIterator[_lookup_pb2.WatchKeysResponse]]:
-        """Sends the id of every key that changes, each with its revision, and a heartbeat when nothing changes.
-        The watcher forgets what it knew of those keys and confirms the revision; changes wait for that confirmation.
+        """Tells of every key, user, team and tenant that changes, each with its revision, and sends a heartbeat when nothing changes.
+        The watcher forgets what it knew of their keys and confirms the revision; changes wait for that confirmation.
         """
+
+    @_abc_1.abstractmethod
+    def RecordLastUsed(
+        self,
+        request: _lookup_pb2.RecordLastUsedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lookup_pb2.RecordLastUsedResponse, _abc.Awaitable[_lookup_pb2.RecordLastUsedResponse]]:
+        """Keeps when keys were last used. What is older than what is kept changes nothing."""
 
 def add_KeyLookupServiceServicer_to_server(servicer: KeyLookupServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

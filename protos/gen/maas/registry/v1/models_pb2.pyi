@@ -11,7 +11,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Model(_message.Message):
-    __slots__ = ("id", "display_name", "description", "url", "upstream_name", "owned_by", "published_to", "tiers", "state", "state_reason", "created", "updated", "etag", "enforcement", "pricing")
+    __slots__ = ("id", "display_name", "description", "url", "upstream_name", "owned_by", "published_to", "tiers", "state", "state_reason", "created", "updated", "etag", "enforcement", "pricing", "owner")
     ID_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
@@ -27,6 +27,7 @@ class Model(_message.Message):
     ETAG_FIELD_NUMBER: _ClassVar[int]
     ENFORCEMENT_FIELD_NUMBER: _ClassVar[int]
     PRICING_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
     id: str
     display_name: str
     description: str
@@ -42,7 +43,8 @@ class Model(_message.Message):
     etag: str
     enforcement: _enforcement_pb2.Enforcement
     pricing: Pricing
-    def __init__(self, id: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., url: _Optional[str] = ..., upstream_name: _Optional[str] = ..., owned_by: _Optional[str] = ..., published_to: _Optional[str] = ..., tiers: _Optional[_Iterable[str]] = ..., state: _Optional[str] = ..., state_reason: _Optional[str] = ..., created: _Optional[int] = ..., updated: _Optional[int] = ..., etag: _Optional[str] = ..., enforcement: _Optional[_Union[_enforcement_pb2.Enforcement, _Mapping]] = ..., pricing: _Optional[_Union[Pricing, _Mapping]] = ...) -> None: ...
+    owner: str
+    def __init__(self, id: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., url: _Optional[str] = ..., upstream_name: _Optional[str] = ..., owned_by: _Optional[str] = ..., published_to: _Optional[str] = ..., tiers: _Optional[_Iterable[str]] = ..., state: _Optional[str] = ..., state_reason: _Optional[str] = ..., created: _Optional[int] = ..., updated: _Optional[int] = ..., etag: _Optional[str] = ..., enforcement: _Optional[_Union[_enforcement_pb2.Enforcement, _Mapping]] = ..., pricing: _Optional[_Union[Pricing, _Mapping]] = ..., owner: _Optional[str] = ...) -> None: ...
 
 class Pricing(_message.Message):
     __slots__ = ("input", "output", "cached")

@@ -122,9 +122,11 @@ class LookupTierRequest(_message.Message):
     def __init__(self, groups: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class LookupTierResponse(_message.Message):
-    __slots__ = ("tier", "display_name")
+    __slots__ = ("tier", "display_name", "tiers")
     TIER_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
+    TIERS_FIELD_NUMBER: _ClassVar[int]
     tier: str
     display_name: str
-    def __init__(self, tier: _Optional[str] = ..., display_name: _Optional[str] = ...) -> None: ...
+    tiers: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, tier: _Optional[str] = ..., display_name: _Optional[str] = ..., tiers: _Optional[_Iterable[str]] = ...) -> None: ...
