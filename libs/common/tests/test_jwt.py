@@ -30,7 +30,6 @@ class World:
             audience="maas",
             groups_claim="groups",
             username_claim="preferred_username",
-            admin_groups=frozenset({"maas-admins"}),
             clock=self.clock,
             fetch=self.fetch,
         )
@@ -49,7 +48,7 @@ class World:
         return jwt.encode(defaults | claims, key or self.private[kid], algorithm=algorithm, headers={"kid": kid})
 
     def verify(self, token):
-        return asyncio.run(self.verifier.verify(token))
+        return asyncio.run(self.verifier.authenticate(token))
 
 
 @pytest.fixture
@@ -57,11 +56,11 @@ def world():
     return World()
 
 
-def test_identity_is_issuer_and_subject_and_groups_make_administrators(world):
-    person = world.verify(world.token(preferred_username="ann", groups=["maas-admins", "x"]))
-    assert (person.user, person.username, person.is_admin) == (f"{ISSUER}|s-1", "ann", True)
-    assert person.groups == ("maas-admins", "x", "system:authenticated")
-    assert not world.verify(world.token(groups="maas-admins")).is_admin
+def test_identity_is_issuer_and_subject_and_the_rest_comes_with_the_token(world):
+    person = world.verify(world.token(preferred_username="ann", email="ann@example.org", groups=["a", "x"], iat=world.clock.now() - 5))
+    assert (person.user, person.username, person.email) == (f"{ISSUER}|s-1", "ann", "ann@example.org")
+    assert (person.tenant, person.groups, person.roles) == ("default", ("a", "x", "system:authenticated"), frozenset())
+    assert person.issued_at == world.clock.now() - 5
 
 
 def test_keys_are_fetched_once_and_again_after_their_lifetime(world):

@@ -40,7 +40,7 @@ class Keys(api_keys_pb2_grpc.ApiKeysServiceServicer):
             raise NotFoundError(f'API key "{request.id}" does not exist', metadata={"id": request.id})
         return api_keys_pb2.ApiKey(id="mine", username=current_principal().username)
 
-    async def RevokeApiKey(self, request, context):
+    async def ApproveApiKey(self, request, context):
         return api_keys_pb2.ApiKey(id=request.id)
 
 
@@ -109,7 +109,7 @@ def in_world(engine, people, tmp_path, scenario):
             readiness=readiness,
             access={
                 "maas.keys.v1.ApiKeysService/GetApiKey": Access.PEOPLE,
-                "maas.keys.v1.ApiKeysService/RevokeApiKey": Access.PEOPLE,
+                "maas.keys.v1.ApiKeysService/ApproveApiKey": Access.PEOPLE,
                 "maas.keys.v1.KeyLookupService": Access.WORKLOAD,
             },
             register=register,
@@ -162,14 +162,20 @@ def test_tokens_out_of_time_or_for_others_are_refused(engine, people, tmp_path):
     in_world(engine, people, tmp_path, scenario)
 
 
-def test_only_administrators_get_past_admin_methods_and_unlisted_ones_are_closed(engine, people, tmp_path):
+def test_the_table_of_roles_says_who_gets_past_and_unlisted_methods_are_closed(engine, people, tmp_path):
     async def scenario(world: World) -> None:
-        revoke = api_keys_pb2.RevokeApiKeyRequest(id="x")
-        error = await refused(world.keys.RevokeApiKey(revoke, metadata=people.bearer("alice")))
-        assert (error.code(), error.details()) == (grpc.StatusCode.PERMISSION_DENIED, "alice is not an administrator")
-        assert (await world.keys.RevokeApiKey(revoke, metadata=people.admin())).id == "x"
+        approve = api_keys_pb2.ApproveApiKeyRequest(id="x")
+        error = await refused(world.keys.ApproveApiKey(approve, metadata=people.bearer("alice")))
+        assert (error.code(), error.details()) == (
+            grpc.StatusCode.PERMISSION_DENIED,
+            "alice may not call /maas.keys.v1.ApiKeysService/ApproveApiKey: their roles are model-consumer; docs/roles.md says who may",
+        )
+        assert (await world.keys.ApproveApiKey(approve, metadata=people.admin())).id == "x"
         error = await refused(world.keys.ListApiKeys(api_keys_pb2.ListApiKeysRequest(), metadata=people.admin()))
-        assert error.code() is grpc.StatusCode.PERMISSION_DENIED
+        assert (error.code(), error.details()) == (
+            grpc.StatusCode.PERMISSION_DENIED,
+            "/maas.keys.v1.ApiKeysService/ListApiKeys is open to nobody",
+        )
 
     in_world(engine, people, tmp_path, scenario)
 

@@ -29,7 +29,7 @@ def program(*arguments, **environment):
 def test_help_names_every_setting_and_how_the_environment_spells_it():
     shown = program("--help")
     assert shown.returncode == 0
-    for word in ("--log-level", "--workload-secret-file", "MAAS_TEST_LOG_LEVEL", "Groups whose members are administrators"):
+    for word in ("--log-level", "--workload-secret-file", "MAAS_TEST_LOG_LEVEL", "Groups whose members have the role admin"):
         assert word in shown.stdout
 
 
