@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from maas_common.windows import CalendarWindow, FixedWindow, Gcra, NoWindow, SlidingLog, SlidingWindow, Window
+from maas_common.windows import FOREVER, CalendarWindow, FixedWindow, Gcra, NoWindow, SlidingLog, SlidingWindow, TotalWindow, Window
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 ODD_ZONES = (
@@ -56,6 +56,7 @@ texts = st.one_of(
     durations.map("sliding-log {}".format),
     durations.map("gcra {}".format),
     st.builds("gcra {} burst {}".format, durations, st.integers(1, 10**15)),
+    st.just("total"),
     st.just("-"),
 )
 moments = st.floats(86400 * 40, 4_102_444_800)
@@ -96,6 +97,7 @@ def test_what_is_read_at_all_is_canonical(text):
         ("sliding 1h", "sliding", "hour", 3600),
         ("sliding-log 10s", "log", "10 seconds", 10),
         ("gcra 1m burst 20", "gcra", "minute", 60),
+        ("total", "bucket", "total", FOREVER),
         ("-", "held", "moment", 0),
     ],
 )
@@ -112,6 +114,7 @@ def test_what_a_window_says_is_in_its_parts():
     assert Window.parse("gcra 1m burst 20") == Gcra("gcra 1m burst 20", 60, 20)
     assert Window.parse("month from 15 in Asia/Tokyo") == CalendarWindow("month from 15 in Asia/Tokyo", "month", 15, "Asia/Tokyo")
     assert Window.parse("week from sunday") == CalendarWindow("week from sunday", "week", 6, "UTC")
+    assert Window.parse("total") == TotalWindow("total")
     assert Window.parse("-") == NoWindow("-")
 
 

@@ -5,6 +5,7 @@ calendar      `month from 15 in Europe/Berlin`      day, week or month in a time
 sliding       `sliding 1m`                          two buckets: the last one counts in proportion to what of it is still inside
 sliding log   `sliding-log 1m`                      exact: every admission counts for as long as the window is long
 GCRA          `gcra 1m burst 20`                    a steady rate of amount per window, and at most `burst` at once
+total         `total`                               once and for all: what is used up stays so
 none          `-`                                   for what is held, not used up: concurrency
 """
 
@@ -23,6 +24,8 @@ _DAY_S = 86400
 _SAVED_S = 2 * 3600
 """The most that clocks go forward (Antarctica/Troll)."""
 MAX_WINDOW_S = 366 * _DAY_S
+FOREVER = 2**33
+"""The end of a window that has none, Unix seconds: in the year 2242."""
 _DURATION = re.compile(r"([1-9][0-9]{0,7})([smhd])")
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": _DAY_S}
 _UNIT_NAME = {"s": "second", "m": "minute", "h": "hour", "d": "day"}
@@ -33,7 +36,7 @@ _NO_ZONES = ("posix/", "right/", "posixrules", "localtime", "Factory")
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _WANT = (
     "want one of: 1m (also 30s, 6h, 7d) · day, week from sunday, month from 15, each with in <time zone> · sliding 1m · sliding-log 1m · "
-    "gcra 1m burst 20 · - (for concurrency)"
+    "gcra 1m burst 20 · total · - (for concurrency)"
 )
 
 Kind: TypeAlias = Literal["bucket", "sliding", "log", "gcra", "held"]
@@ -124,6 +127,27 @@ class Gcra(_Timed):
 
 
 @dataclass(frozen=True)
+class TotalWindow(Window):
+    """All time: nothing is given back by waiting."""
+
+    kind = "bucket"
+
+    @property
+    def name(self) -> str:
+        """See Window."""
+        return self.text
+
+    @property
+    def length_s(self) -> int:
+        """See Window."""
+        return FOREVER
+
+    def bounds(self, now: float) -> tuple[int, int]:  # noqa: ARG002 - always the same
+        """See Window."""
+        return 0, FOREVER
+
+
+@dataclass(frozen=True)
 class NoWindow(Window):
     """Nothing is used up: what is held is given back."""
 
@@ -194,6 +218,8 @@ class CalendarWindow(Window):
 def _parse(text: str) -> Window:
     if text == "-":
         return NoWindow(text)
+    if text == "total":
+        return TotalWindow(text)
     if text.startswith("sliding "):
         return SlidingWindow(text, _seconds(text, text.removeprefix("sliding ")))
     if text.startswith("sliding-log "):

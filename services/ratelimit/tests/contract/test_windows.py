@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from maas_common.windows import FOREVER
 
 from services.ratelimit.tests.contract.callers import HOUR, MINUTE, NOW, at
 
@@ -100,3 +101,14 @@ def test_a_year_asleep_leaves_nothing(ann, clock):
     clock.advance(366 * 86400)
     assert caller.left() == [9] * 5
     assert caller.used() == [(0, 0)] * 5
+
+
+def test_a_total_never_starts_anew(ann, clock):
+    caller = ann("1;t:total_tokens:1000:total:key")
+    caller.admit(1)
+    caller.settle(1, tokens=1000)
+    for later in (NOW, at("2027-02-01 00:00"), at("2099-12-31 00:00")):
+        clock.time = later
+        refused = caller.admit(2)
+        assert (refused.refusing, refused.resets, refused.retry_at) == ((0,), (FOREVER,), FOREVER)
+    assert caller.used() == [(1000, 0)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from maas_common.windows import FOREVER
 from maas_ratelimit.core.counting import Admission
 from maas_ratelimit.core.headers import HeaderWriter, tightest
 from maas_ratelimit.core.plans import Plan
@@ -168,3 +169,12 @@ def test_what_is_remembered_is_told_for_the_same_limit_and_time_alone():
         for left, ends, now in (((1, 2), (120, 180), 60.0), ((2, 1), (180, 120), 60.0), ((1, 2), (120, 180), 61.0)):
             admission = Admission((), left, ends, (1, 1), now)
             assert two.admitted(asked, admission, 0) == writer(["x-ratelimit", "openai"]).admitted(asked, admission, 0)
+
+
+def test_what_waiting_does_not_give_back_has_no_time_to_wait_for():
+    total = Plan.parse("1;key/r:requests:10:total:key;key/t:total_tokens:500:total:key")
+    writes = writer(("x-ratelimit", "openai", "ietf"))
+    headers = read(writes.refused(total, Admission((0,), (0, 5), (FOREVER, FOREVER), (), NOW, FOREVER)))
+    assert not {name for name in headers if "reset" in name or name == "retry-after"}
+    assert headers["ratelimit-policy"] == '"key/r";q=10, "key/t";q=500;qu="tokens"'
+    assert headers["ratelimit"] == '"key/r";r=0, "key/t";r=5'

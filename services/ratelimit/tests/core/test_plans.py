@@ -93,6 +93,7 @@ def test_a_refusal_names_what_was_exceeded_and_the_window(limit, kind, message):
 @pytest.mark.parametrize(
     ("limit", "said"),
     [
+        ("a:cost:4:total:key", "Budget exceeded. You have spent the maximum amount allowed in total for your API key."),
         ("a:concurrency:4:-:key", "Rate limit exceeded. You have reached the maximum number of concurrent requests for your API key."),
         (
             "a:input_tokens:4:month:team",
@@ -113,6 +114,7 @@ def test_a_refusal_names_whose_limit_it_is(limit, said):
     ("limit", "said"),
     [
         ("a:total_tokens:40:1m:user", "it needs at least 41 tokens, and your limit is 40 per minute."),
+        ("a:total_tokens:40:total:user", "it needs at least 41 tokens, and your limit is 40 in total."),
         ("a:cost:40:1m:user", "it needs at least 41 micro-dollars, and your limit is 40 per minute."),
     ],
 )

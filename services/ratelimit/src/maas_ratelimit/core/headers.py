@@ -14,6 +14,8 @@ from functools import lru_cache
 from math import ceil
 from typing import Literal, NamedTuple, TypeAlias
 
+from maas_common.windows import FOREVER
+
 from maas_ratelimit.core.counting import Admission
 from maas_ratelimit.core.plans import Plan
 
@@ -58,8 +60,8 @@ class _OneLimit:
         for names in self._names:
             headers += self._encode(names.limit, str(amount))
             if names.is_duration:
-                headers += self._encode(names.reset, _duration(max(0, reset - second)))
-            elif reset:
+                headers += self._encode(names.reset, _duration(max(0, reset - second))) if reset < FOREVER else b""
+            elif 0 < reset < FOREVER:
                 headers += self._encode(names.reset, str(reset))
         return headers
 
@@ -87,7 +89,7 @@ class HeaderWriter:
     def refused(self, plan: Plan, admission: Admission) -> bytes:
         """Headers of a 429, Retry-After among them: at that time, and not before, the request would pass if nothing else came."""
         headers = self._write(plan, admission, refusing_longest(admission), tightest(plan.requests, admission))
-        if not admission.retry_at:
+        if not 0 < admission.retry_at < FOREVER:
             return headers
         return headers + self._encode("retry-after", str(max(1, ceil(admission.retry_at - admission.now))))
 
@@ -103,7 +105,7 @@ class HeaderWriter:
             second = int(admission.now)
             every = [(plan.limits[place].limit.id, admission.left[place], admission.resets[place]) for place in plan.told]
             state = ", ".join(
-                [f'"{limit_id}";r={max(0, rest)}' + (f";t={max(0, reset - second)}" if reset else "") for limit_id, rest, reset in every]
+                [f'"{limit_id}";r={max(0, rest)}' + (f";t={max(0, reset - second)}" if 0 < reset < FOREVER else "") for limit_id, rest, reset in every]
             )
             headers += self._encode("ratelimit-policy", plan.policy) + self._encode("ratelimit", state)
         return headers

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 from maas_common.limits import Limit, Metric, Per, Scope
 from maas_common.plan import parse_plan
-from maas_common.windows import Gcra, Kind, Window
+from maas_common.windows import FOREVER, Gcra, Kind, Window
 
 from maas_ratelimit.core.refusals import refusal_body
 
@@ -195,7 +195,7 @@ def _first(limit: Limit) -> PlannedLimit:
 
 def _policy(planned: PlannedLimit) -> str:
     unit = {Metric.REQUESTS: "", Metric.COST: ';qu="micro-dollars"', Metric.CONCURRENCY: ';qu="concurrent-requests"'}
-    window = f";w={planned.window_s}" if planned.kind != "held" else ""
+    window = f";w={planned.window_s}" if planned.kind != "held" and planned.window_s < FOREVER else ""
     return f'"{planned.limit.id}";q={planned.amount}{unit.get(planned.metric, _IN_TOKENS)}{window}'
 
 

@@ -5,26 +5,27 @@ from __future__ import annotations
 import json
 
 from maas_common.limits import Limit, Metric, Scope
+from maas_common.windows import TotalWindow
 
 STATUS = 429
 TOO_LARGE_STATUS = 400
-_REQUESTS = "Rate limit exceeded. You have exceeded the maximum number of requests per {window}{scope}."
+_REQUESTS = "Rate limit exceeded. You have exceeded the maximum number of requests {within}{scope}."
 _SAID = {
     Metric.REQUESTS: ("rate_limit_error", _REQUESTS),
     Metric.CONCURRENCY: ("rate_limit_error", "Rate limit exceeded. You have reached the maximum number of concurrent requests{scope}."),
     Metric.TOTAL_TOKENS: (
         "quota_error",
-        "Token quota exceeded. You have consumed the maximum number of tokens allowed per {window}{scope}.",
+        "Token quota exceeded. You have consumed the maximum number of tokens allowed {within}{scope}.",
     ),
     Metric.INPUT_TOKENS: (
         "quota_error",
-        "Token quota exceeded. You have consumed the maximum number of input tokens allowed per {window}{scope}.",
+        "Token quota exceeded. You have consumed the maximum number of input tokens allowed {within}{scope}.",
     ),
     Metric.OUTPUT_TOKENS: (
         "quota_error",
-        "Token quota exceeded. You have consumed the maximum number of output tokens allowed per {window}{scope}.",
+        "Token quota exceeded. You have consumed the maximum number of output tokens allowed {within}{scope}.",
     ),
-    Metric.COST: ("quota_error", "Budget exceeded. You have spent the maximum amount allowed per {window}{scope}."),
+    Metric.COST: ("quota_error", "Budget exceeded. You have spent the maximum amount allowed {within}{scope}."),
 }
 _SCOPE = {
     Scope.KEY: " for your API key",
@@ -40,14 +41,18 @@ _SCOPE = {
 def refusal_body(limit: Limit) -> bytes:
     """The body of a 429 by this limit: `{"error": {"message", "type", "code"}}`."""
     kind, message = _SAID[limit.metric]
-    return _error(kind, message.format(window=limit.window.name, scope="".join(_SCOPE[scope] for scope in limit.per.scopes)), STATUS)
+    return _error(kind, message.format(within=_within(limit), scope="".join(_SCOPE[scope] for scope in limit.per.scopes)), STATUS)
 
 
 def too_large_body(limit: Limit, least: int) -> bytes:
     """The body of a 400: this limit can never hold the request."""
     unit = "micro-dollars" if limit.metric is Metric.COST else "tokens"
-    message = f"The request is too large: it needs at least {least} {unit}, and your limit is {limit.amount} per {limit.window.name}."
+    message = f"The request is too large: it needs at least {least} {unit}, and your limit is {limit.amount} {_within(limit)}."
     return _error("invalid_request_error", message, TOO_LARGE_STATUS)
+
+
+def _within(limit: Limit) -> str:
+    return "in total" if isinstance(limit.window, TotalWindow) else f"per {limit.window.name}"
 
 
 def _error(kind: str, message: str, code: int) -> bytes:

@@ -14,6 +14,7 @@ from maas_common.clock import Clock
 from maas_common.errors import DomainError, FieldViolation, InvalidArgumentError, PermissionDeniedError
 from maas_common.paging import after_token, page_token
 from maas_common.plan import PlanError
+from maas_common.windows import FOREVER
 
 from maas_ratelimit.core.counting import Account, CounterFilter, CounterInfo, CounterState, shown
 from maas_ratelimit.core.estimates import Estimates
@@ -138,10 +139,15 @@ def _pack_limit(planned: PlannedLimit, state: CounterState) -> pb.LimitState:
         used=state.used,
         reserved=state.reserved,
         remaining=max(0, state.left),
-        reset=min(state.reset, _LAST_SECOND),
+        reset=_reset(state.reset),
         per=limit.per.text,
         over=limit.over.text,
     )
+
+
+def _reset(second: int) -> int:
+    """0 when waiting gives nothing back."""
+    return min(second, _LAST_SECOND) if second < FOREVER else 0
 
 
 def _pack_counter(info: CounterInfo) -> pb.Counter:
@@ -154,6 +160,6 @@ def _pack_counter(info: CounterInfo) -> pb.Counter:
         subject=shown(info.subject),
         used=info.used,
         reserved=info.reserved,
-        reset=min(info.reset, _LAST_SECOND),
+        reset=_reset(info.reset),
         throttled=name.is_second,
     )
