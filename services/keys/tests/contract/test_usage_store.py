@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from maas_common.errors import UnavailableError
 from maas_common.sql import migrate, open_database
-from maas_keys.adapters.sql_store import MIGRATIONS
+from maas_keys.adapters.tables import MIGRATIONS
 from maas_keys.adapters.usage_store import SqlUsageStore
 from maas_keys.adapters.usage_tables import BUDGETS_PASSED, USAGE_RECORDS
 from maas_keys.core.usage import BudgetPassed, UsageRecord
