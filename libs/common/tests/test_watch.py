@@ -114,3 +114,41 @@ def test_nothing_is_claimed_until_watchers_had_time_to_come_back_after_a_start()
             assert (await hub.enforced(1, within_s=0)).enforced
 
     asyncio.run(scenario())
+
+
+def test_a_watcher_that_was_connected_elsewhere_is_waited_for_until_it_is_found_or_its_time_is_over():
+    async def scenario() -> None:
+        clock = FakeClock()
+        hub = WatchHub(monotonic=clock.now)
+        with hub.join("here") as here:
+            here.ack(1)
+            hub.miss({"here": 9.0, "a": 3.0, "b": 9.0})
+            hub.miss({"a": 2.0})
+            assert hub.missing == {"a": 3.0, "b": 9.0}
+            assert (await hub.enforced(1, within_s=0)).lagging == ("a (not connected)", "b (not connected)")
+            clock.advance(3)
+            assert hub.missing == {"b": 6.0}
+            waiting = asyncio.create_task(hub.enforced(1, within_s=60))
+            await asyncio.sleep(0)
+            hub.found(["b", "c"])
+            assert (await waiting).enforced
+
+    asyncio.run(scenario())
+
+
+def test_progress_is_made_when_a_watcher_comes_confirms_or_goes_and_not_when_it_confirms_again():
+    async def scenario() -> None:
+        hub = WatchHub()
+        seen = hub.progress
+        with hub.join("a") as watcher:
+            assert seen.is_set()
+            seen = hub.progress
+            watcher.ack(1)
+            assert seen.is_set()
+            seen = hub.progress
+            watcher.ack(1)
+            assert not seen.is_set()
+        assert seen.is_set()
+        assert not hub.progress.is_set()
+
+    asyncio.run(scenario())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -44,8 +44,9 @@ class Watcher:
 
     def ack(self, revision: int) -> None:
         """The watcher decides by this revision and all before it."""
-        self.acked = max(self.acked, revision)
-        self.hub.wake()
+        if revision > self.acked:
+            self.acked = revision
+            self.hub.wake()
 
     async def beyond(self, revision: int, within_s: float) -> int:
         """The newest revision, as soon as it is past `revision`, else after `within_s` as it is then."""
@@ -82,6 +83,31 @@ class WatchHub:
         """Those connected, by name."""
         return tuple(sorted(self._watchers, key=lambda w: w.name))
 
+    @property
+    def missing(self) -> dict[str, float]:
+        """Those who are not connected and may still decide by what they knew, by name: for how many seconds."""
+        now = self._monotonic()
+        self._missing = {name: until for name, until in self._missing.items() if until > now}
+        return {name: until - now for name, until in self._missing.items()}
+
+    @property
+    def progress(self) -> asyncio.Event:
+        """Set when the next watcher comes, confirms or goes. To be taken before looking who lags."""
+        return self._progress
+
+    def miss(self, names: Mapping[str, float]) -> None:
+        """Wait for watchers that were connected elsewhere, each for so many seconds, unless they are here."""
+        here, now = {w.name for w in self._watchers}, self._monotonic()
+        for name in names.keys() - here:
+            self._missing[name] = max(self._missing.get(name, 0.0), now + names[name])
+        self.wake()
+
+    def found(self, names: Iterable[str]) -> None:
+        """Wait no longer for watchers that are connected elsewhere."""
+        if gone := self._missing.keys() & set(names):
+            self._missing = {name: until for name, until in self._missing.items() if name not in gone}
+            self.wake()
+
     def publish(self, revision: int) -> None:
         """Tell everybody that the log has grown to `revision`."""
         self.revision = max(self.revision, revision)
@@ -94,6 +120,7 @@ class WatchHub:
         watcher = Watcher(name, self)
         self._watchers.add(watcher)
         self._missing.pop(name, None)
+        self.wake()
         try:
             yield watcher
         finally:
@@ -107,7 +134,6 @@ class WatchHub:
         try:
             async with asyncio.timeout(within_s):
                 while lagging := self._lagging(revision):
-                    self._progress.clear()
                     await self._progress.wait()
         except TimeoutError:
             lagging = self._lagging(revision)
@@ -115,9 +141,8 @@ class WatchHub:
 
     def wake(self) -> None:
         """Have waiting writers look again."""
-        self._progress.set()
+        progress, self._progress = self._progress, asyncio.Event()
+        progress.set()
 
     def _lagging(self, revision: int) -> tuple[str, ...]:
-        now = self._monotonic()
-        self._missing = {name: until for name, until in self._missing.items() if until > now}
-        return (*(w.name for w in self.watchers if w.acked < revision), *(f"{name} (not connected)" for name in sorted(self._missing)))
+        return (*(w.name for w in self.watchers if w.acked < revision), *(f"{name} (not connected)" for name in sorted(self.missing)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from socket import gethostname
 from typing import Self
 
 from maas_common.apikey import DEFAULT_PREFIX, Peppers
@@ -40,7 +41,18 @@ class KeysSettings(WatchedServiceSettings):
         10_000, description="How many changes are kept for watchers that come back; one that missed more starts anew.", ge=1, le=100_000
     )
 
-    @field_validator("default_expiry", "max_expiry")
+    groups_max_age: str = Field("30d", description="How long groups that a token vouched for are relied on without a new sign-in.")
+    ephemeral_keep: str = Field("1h", description="How long ephemeral keys are kept after they expired.")
+    cleanup_every_s: float = Field(60.0, description="How often ephemeral keys that are to be kept no longer are looked for.", gt=0)
+    replica_name: str = Field(
+        default_factory=gethostname,
+        description="What the watchers of this process are said to be connected to, where there are replicas; the machine's name.",
+    )
+    replica_heartbeat_s: float = Field(
+        1.0, description="How often replicas tell each other that they are there; one that is silent for five of these is lost.", gt=0
+    )
+
+    @field_validator("default_expiry", "max_expiry", "groups_max_age", "ephemeral_keep")
     @classmethod
     def _is_lifetime(cls, text: str) -> str:
         Lifetime.parse(text)
