@@ -37,9 +37,14 @@ class Minted:
 
 def mint(prefix: str = DEFAULT_PREFIX, *, random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> Minted:
     """Make a key from 256 random bits; its id comes from bits of its own."""
-    key_id = _base62(int.from_bytes(random_bytes(16)), _ID_LENGTH)
+    key_id = new_id(random_bytes)
     body = f"{prefix}{key_id}_{_base62(int.from_bytes(random_bytes(_SECRET_BYTES)), _SECRET_LENGTH)}"
     return Minted(key_id, body + _checksum(body))
+
+
+def new_id(random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> str:
+    """12 random base62 characters, 71 bits."""
+    return _base62(int.from_bytes(random_bytes(16)), _ID_LENGTH)
 
 
 def key_id_of(text: str, prefix: str = DEFAULT_PREFIX) -> str | None:

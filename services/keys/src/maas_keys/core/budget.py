@@ -22,3 +22,16 @@ class Budget:
     def limit(self, limit_id: str, per: Per) -> Limit:
         """The limit on cost that this budget is."""
         return Limit(limit_id, Metric.COST, self.amount, self.period, per, notify=NOTIFIED)
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetPatch:
+    """A budget to be had instead of another: so many micro-dollars, none for 0; in the same period as before unless one is given."""
+
+    amount: int
+    period: Window | None = None
+
+    def of(self, budget: Budget | None) -> Budget | None:
+        """What becomes of a budget."""
+        before = budget.period if budget else Window.parse(TOTAL)
+        return Budget(self.amount, self.period or before) if self.amount else None

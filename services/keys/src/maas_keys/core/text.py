@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from maas_common.errors import InvalidArgumentError
 
 NAME_LENGTH = 128
+_SLUG_LENGTH = 63
 _CONTROLS = {"Cc", "Zl", "Zp"}
 
 
@@ -23,3 +25,12 @@ def check_line(field: str, text: str, *, allowed: str = "") -> None:
     """No control characters but those allowed; InvalidArgumentError otherwise."""
     if any(unicodedata.category(c) in _CONTROLS and c not in allowed for c in text):
         raise InvalidArgumentError.of(field, "has control characters; leave them out")
+
+
+def slug(field: str, text: str) -> str:
+    """`Data Science` → `data-science`, at most 63 characters; InvalidArgumentError when nothing of it can be in an id."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    made = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:_SLUG_LENGTH].rstrip("-")
+    if not made:
+        raise InvalidArgumentError.of(field, f'can\'t be made from "{text}": no letter a-z or digit is in it; give one')
+    return made

@@ -1,0 +1,16 @@
+"""Groups, remembered from a sign-in: relied on for a while."""
+
+from __future__ import annotations
+
+from maas_keys.core.user import Person
+
+
+def groups_until(groups_at: int, max_age_s: int) -> int:
+    """Until when groups are relied on that were vouched for then, Unix seconds; 0: they do not age."""
+    return groups_at + max_age_s if groups_at else 0
+
+
+def trusted_groups(person: Person, max_age_s: int, now: float) -> tuple[str, ...]:
+    """Somebody's groups as far as they may still be relied on."""
+    until = groups_until(person.groups_at, max_age_s)
+    return person.groups if not until or now < until else ()
