@@ -1,9 +1,10 @@
 # Everything here needs only Python >= 3.11, git and make; `make setup` brings the rest into .tools and .venv.
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-fast check fmt protos bench clean \
-	protos-release check-format check-lint check-types check-layers check-protos
+	openapi protos-release check-format check-lint check-types check-layers check-protos
 
 UV_VERSION := 0.13.9
+GNOSTIC_VERSION := 0.7.1
 UV := .tools/uv/bin/uv
 BIN := .venv/bin
 IN_PARALLEL := -n auto --maxprocesses 4 --dist loadgroup
@@ -57,7 +58,7 @@ check-lint: setup
 	$(BIN)/ruff check .
 
 check-types: setup
-	$(BIN)/mypy $(SOURCES) protos/generate.py
+	$(BIN)/mypy $(SOURCES) protos/generate.py protos/openapi.py
 
 check-layers: setup
 	$(BIN)/lint-imports
@@ -68,7 +69,8 @@ check-protos: setup
 	  && $(IN_VENV) python generate.py --image "$$folder/now.binpb" \
 	  && echo "buf lint" && $(IN_VENV) buf lint "$$folder/now.binpb" --path maas \
 	  && echo "buf breaking" && $(IN_VENV) buf breaking "$$folder/now.binpb" --against released.binpb --path maas \
-	  && echo "generate.py --check" && $(IN_VENV) python generate.py --check
+	  && echo "generate.py --check" && $(IN_VENV) python generate.py --check \
+	  && echo "openapi.py --check" && $(IN_VENV) python openapi.py --check
 
 fmt: setup ## format the code and mend what the linter can mend
 	$(BIN)/ruff format .
@@ -77,6 +79,10 @@ fmt: setup ## format the code and mend what the linter can mend
 
 protos: setup ## generate the Python under protos/gen from the contracts
 	@$(IN_VENV) python protos/generate.py
+
+openapi: setup ## write docs/api/openapi.yaml from the contracts; needs Go
+	@GOBIN="$(CURDIR)/.tools/go" go install github.com/google/gnostic/cmd/protoc-gen-openapi@v$(GNOSTIC_VERSION)
+	@PATH="$(CURDIR)/.tools/go:$(CURDIR)/.venv/bin:$$PATH" python protos/openapi.py
 
 protos-release: setup ## take the contracts as they are for what later ones must not break
 	@$(IN_VENV) python protos/generate.py --baseline protos/released.binpb

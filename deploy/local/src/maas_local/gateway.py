@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import swagger_ui_bundle
 import yaml
 
 from maas_local.secrets import SecretFiles
@@ -19,6 +20,14 @@ _TEMPLATE = _REPOSITORY / "deploy/envoy/gateway.yaml"
 _LUA = _REPOSITORY / "deploy/envoy/lua"
 DESCRIPTOR = _REPOSITORY / "protos/gen/maas/descriptor.binpb"
 """The descriptor set of the suite's services, which REST is made from."""
+
+# The REST API's document, and the page to try it.
+_PAGES = {
+    "docs.index": _REPOSITORY / "deploy/envoy/docs/index.html",
+    "docs.page": _REPOSITORY / "deploy/envoy/docs/page.js",
+    "docs.openapi": _REPOSITORY / "docs/api/openapi.yaml",
+    "docs.swagger_ui": Path(swagger_ui_bundle.swagger_ui_path),
+}
 
 # What each Lua filter is made of. A filter is one program, so what two of them need is part of both.
 _PROGRAMS = {
@@ -69,7 +78,7 @@ def render(options: GatewayOptions) -> dict[str, Any]:
     ValueError when the template asks for a value that there is none of.
     """
     given = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(options).items()}
-    values = given | {f"lua.{name}": lua_program(name) for name in _PROGRAMS}
+    values = given | {f"lua.{name}": lua_program(name) for name in _PROGRAMS} | {name: str(path) for name, path in _PAGES.items()}
     template: dict[str, Any] = yaml.safe_load(_TEMPLATE.read_text(encoding="utf-8"))
     return {name: _fill(part, values) for name, part in template.items()}
 
