@@ -50,6 +50,11 @@ class SqlChangeLog:
             return changes_since(after, revision, oldest, (Change(Kind(kind), of, name) for kind, of, name in logged))
 
 
+def locked_log(session: Session) -> int:
+    """Lock the log until the transaction ends, before it is known whether there is anything to log; the newest revision."""
+    return int(session.execute(select(REVISIONS.c.value).where(REVISIONS.c.log == LOG).with_for_update()).scalar_one())
+
+
 def logged(session: Session, history: int, changes: Iterable[Change]) -> int:
     """Log changes, one at least, under one new revision, and return that; the log keeps its newest `history` revisions.
 
