@@ -14,6 +14,7 @@ from maas_common.auth.roles import Role, TeamRole
 from maas_keys.core.api_key import ApiKey, KeyKind
 from maas_keys.core.changes import Changes
 from maas_keys.core.decided import KeyInContext
+from maas_keys.core.replica import Followers, Replica
 from maas_keys.core.role import RoleAssignment
 from maas_keys.core.search import KeyFilter, KeyQuery
 from maas_keys.core.team import Member, Team
@@ -200,6 +201,26 @@ class ChangeLog(Protocol):
 
     async def changes(self, after: int, tenant: str = "") -> Changes:
         """What happened after that revision: in one tenant, or in all."""
+        ...
+
+
+class Replicas(Protocol):
+    """The processes of this service on one database, as they tell each other of themselves."""
+
+    async def tell(self, here: Followers) -> None:
+        """Say who follows this replica; who asks after this returned knows it."""
+        ...
+
+    async def others(self) -> Sequence[Replica]:
+        """The other replicas, by name."""
+        ...
+
+    async def take_over(self, lost: Replica, here: Followers) -> None:
+        """Forget a replica that is silent still, and say who follows this one, in one transaction."""
+        ...
+
+    async def leave(self, here: Followers) -> None:
+        """Be no replica any more; whom `here` misses is kept for another to take over."""
         ...
 
 

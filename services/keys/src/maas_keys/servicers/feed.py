@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 import structlog
 from maas_common.errors import UnavailableError
@@ -13,7 +12,8 @@ from maas_common.readiness import Readiness
 from maas_common.watch import Enforced, Watcher, WatchHub
 
 from maas_keys.core.changes import Changes
-from maas_keys.ports import KeyStore
+from maas_keys.ports import ChangeLog
+from maas_keys.servicers.confirmations import Confirmations
 from maas_keys.servicers.metrics import REVISION, UNCONFIRMED, WATCHERS
 
 log = structlog.get_logger(__name__)
@@ -22,24 +22,20 @@ DATABASE = "database"
 """The readiness condition that the feed keeps."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How long a change waits to be confirmed, how often watchers hear something, how often the database is asked."""
-
-    enforcement_wait_s: float
-    heartbeat_s: float
-    poll_s: float
-
-
 class ChangeFeed:
-    """Joins the store's log to those connected. Of a log that is shared with replicas, each tells its own watchers."""
+    """Joins the log to those connected. Of a log that is shared with replicas, each tells its own watchers."""
 
-    def __init__(self, store: KeyStore, hub: WatchHub, readiness: Readiness, pace: Pace) -> None:
-        """Know nothing until `follow` runs."""
-        self._store = store
+    def __init__(  # noqa: PLR0913 - put together in one place
+        self, changes: ChangeLog, hub: WatchHub, confirmations: Confirmations, readiness: Readiness, *, heartbeat_s: float, poll_s: float
+    ) -> None:
+        """Know nothing until `follow` runs. How often watchers hear something, and how often the database is asked."""
+        self._changes = changes
         self._hub = hub
+        self._confirmations = confirmations
         self._readiness = readiness
-        self._pace = pace
+        self._heartbeat_s = heartbeat_s
+        self._poll_s = poll_s
+        self._stirred = asyncio.Event()
         self._database_answers = True
 
     @property
@@ -50,12 +46,19 @@ class ChangeFeed:
     async def follow(self) -> None:
         """Take up what other replicas write, and whether the database answers, until cancelled."""
         while True:
+            self._stirred.clear()
             await self._poll()
-            await asyncio.sleep(self._pace.poll_s)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._poll_s):
+                    await self._stirred.wait()
+
+    def stir(self) -> None:
+        """The log may have grown: look now."""
+        self._stirred.set()
 
     async def _poll(self) -> None:
         try:
-            self._publish(await self._store.revision())
+            self._publish(await self._changes.revision())
         except UnavailableError as error:
             if self._database_answers:
                 log.warning("database does not answer", error=str(error.__cause__))
@@ -67,35 +70,36 @@ class ChangeFeed:
     async def enforced(self, revision: int) -> Enforced:
         """Tell of a change that was written; return when every watcher has confirmed it, or with those that have not in time."""
         self._publish(revision)
-        result = await self._hub.enforced(revision, self._pace.enforcement_wait_s)
+        result = await self._confirmations.enforced(revision)
         if not result.enforced:
             UNCONFIRMED.inc()
             log.warning("change not confirmed in time", revision=revision, lagging=result.lagging)
         return result
 
-    @contextmanager
-    def join(self, name: str) -> Iterator[Watcher]:
-        """Be a watcher inside the block."""
+    @asynccontextmanager
+    async def join(self, name: str) -> AsyncIterator[Watcher]:
+        """Be a watcher inside the block, known to every replica before it begins."""
         with self._hub.join(name) as watcher:
             WATCHERS.inc()
             log.info("watcher connected", watcher=name)
             try:
+                await self._confirmations.joined()
                 yield watcher
             finally:
                 WATCHERS.dec()
                 log.info("watcher gone", watcher=name)
 
-    async def first(self, resume_after: int) -> Changes:
+    async def first(self, resume_after: int, tenant: str) -> Changes:
         """What a watcher that knows everything up to `resume_after` has missed; a reset for one that knows nothing."""
-        return await self._store.changes(resume_after) if resume_after else Changes(await self._store.revision(), None)
+        return await self._changes.changes(resume_after, tenant) if resume_after else Changes(await self._changes.revision(), None)
 
-    async def next(self, watcher: Watcher, after: int) -> Changes:
+    async def next(self, watcher: Watcher, after: int, tenant: str) -> Changes:
         """What comes after that revision, at the latest with the next heartbeat.
 
         A heartbeat reads the log too: one sent without would vouch for what another replica may have changed.
         """
-        await watcher.beyond(after, self._pace.heartbeat_s)
-        return await self._store.changes(after)
+        await watcher.beyond(after, self._heartbeat_s)
+        return await self._changes.changes(after, tenant)
 
     def _publish(self, revision: int) -> None:
         self._hub.publish(revision)

@@ -1,0 +1,122 @@
+"""How far changes have reached: who follows this process and its replicas, and what each of them has confirmed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+from maas_common.errors import UnavailableError
+from maas_common.watch import NOT_BACK, Enforced, WatchHub
+
+from maas_keys.core.replica import Followers, Replica, lagging
+from maas_keys.ports import Replicas
+
+log = structlog.get_logger(__name__)
+
+_LOST_AFTER_HEARTBEATS = 5
+_NOT_ASKED = "watchers of other replicas (the database does not answer)"
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a change waits to be confirmed, and looks again meanwhile; how often replicas speak; how long a watcher is missed."""
+
+    enforcement_wait_s: float
+    poll_s: float
+    replica_heartbeat_s: float
+    remember_s: float
+
+
+class Confirmations:
+    """Waits for everybody who follows the log, here and at other replicas."""
+
+    def __init__(self, hub: WatchHub, replicas: Replicas, patience: Patience) -> None:
+        """The others hear of this replica once `run` runs."""
+        self._hub = hub
+        self._replicas = replicas
+        self._patience = patience
+        self._speaking = asyncio.Lock()
+        self._said: object = None
+
+    async def enforced(self, revision: int) -> Enforced:
+        """Return when every watcher has confirmed that revision, or with those that have not in time."""
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + self._patience.enforcement_wait_s
+        while True:
+            progress = self._hub.progress
+            behind = await self._lagging(revision)
+            left_s = ends_at - loop.time()
+            if not behind or left_s <= 0:
+                return Enforced(revision, behind)
+            await _either(progress, min(left_s, self._patience.poll_s))
+
+    async def run(self) -> None:
+        """Tell the other replicas who follows this one, and take over those that are lost, until cancelled."""
+        try:
+            while True:
+                progress = self._hub.progress
+                await self._listen_and_tell()
+                if not await _either(progress, self._patience.replica_heartbeat_s):
+                    self._said = None
+        finally:
+            with suppress(UnavailableError):
+                await self._speak(self._replicas.leave)
+
+    async def joined(self) -> None:
+        """Tell of a new watcher: what is written after this waits for it wherever that happens."""
+        await asyncio.shield(self._speak(self._replicas.tell))
+
+    async def _listen_and_tell(self) -> None:
+        with suppress(UnavailableError):  # the feed's poll says so in the log
+            lost_after_s = _LOST_AFTER_HEARTBEATS * self._patience.replica_heartbeat_s
+            for lost in [other for other in await self._others() if other.age_s > lost_after_s]:
+                log.warning("replica lost", replica=lost.name, watchers=sorted(lost.followers.connected))
+                self._hub.miss(lost.left_behind(self._patience.remember_s))
+                await asyncio.shield(self._speak(partial(self._replicas.take_over, lost)))
+            if self._said != _gist(self._here()):
+                await asyncio.shield(self._speak(self._replicas.tell))
+
+    async def _speak(self, say: Callable[[Followers], Awaitable[None]]) -> None:
+        """One at a time, and to its end: what is older must not come later."""
+        async with self._speaking:
+            here = self._here()
+            await say(here)
+            self._said = _gist(here)
+
+    async def _lagging(self, revision: int) -> tuple[str, ...]:
+        try:
+            others = await self._others()
+        except UnavailableError:
+            return (*lagging(revision, self._here(before_start=True), ()), _NOT_ASKED)
+        return lagging(revision, self._here(before_start=True), others)
+
+    async def _others(self) -> Sequence[Replica]:
+        others = await self._replicas.others()
+        self._hub.found(name for other in others for name in other.followers.connected)
+        return others
+
+    def _here(self, *, before_start: bool = False) -> Followers:
+        connected: dict[str, int] = {}
+        for watcher in self._hub.watchers:
+            connected[watcher.name] = min(watcher.acked, connected.get(watcher.name, watcher.acked))
+        missing = {name: for_s for name, for_s in self._hub.missing.items() if before_start or name != NOT_BACK}
+        return Followers(connected, missing)
+
+
+def _gist(followers: Followers) -> object:
+    """What is worth telling of."""
+    return dict(followers.connected), set(followers.missing)
+
+
+async def _either(event: asyncio.Event, within_s: float) -> bool:
+    """Wait for the event; whether it came in time."""
+    try:
+        async with asyncio.timeout(within_s):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
