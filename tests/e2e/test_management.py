@@ -24,6 +24,17 @@ def error_of(answer, status: int) -> dict:
 PATHS = [
     ("GET", "/v1/api-keys"),
     ("POST", "/v1/api-keys"),
+    ("POST", "/v1/api-keys/search"),
+    ("GET", "/v1/api-keys/config"),
+    ("POST", "/v1/api-keys/bulk-revoke"),
+    ("POST", "/v1/api-keys/import"),
+    ("GET", "/v1/access"),
+    ("GET", "/v1/tenants"),
+    ("GET", "/v1/role-assignments"),
+    ("GET", "/v2/users/me"),
+    ("GET", "/v2/users"),
+    ("GET", "/v2/teams"),
+    ("POST", "/v2/teams"),
     ("GET", "/v1/assets/models"),
     ("POST", "/v1/assets/models"),
     ("GET", "/v1/tiers"),
@@ -47,7 +58,12 @@ def test_nothing_is_open(world, method, path):
 
 
 def test_services_and_their_inner_methods_are_not_reachable_by_rest(world):
-    for path in ("/maas.keys.v1.KeyLookupService/LookupApiKey", "/maas.registry.v1.CatalogService/WatchCatalog", "/nonsense"):
+    for path in (
+        "/maas.keys.v1.KeyLookupService/LookupApiKey",
+        "/maas.keys.v1.PeopleLookupService/LookupRoles",
+        "/maas.registry.v1.CatalogService/WatchCatalog",
+        "/nonsense",
+    ):
         assert world.manage("POST", path, {}).status_code in {403, 404, 401}
         error_of(world.manage("POST", path, {}), world.manage("POST", path, {}).status_code)
 
