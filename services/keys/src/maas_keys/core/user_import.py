@@ -37,8 +37,8 @@ class UserRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Vouching:
-    """Who hands them in: for which tenant, with which issuer where a row names none, and when."""
+class HandedIn:
+    """How users are handed in: to which tenant, with which issuer where a row names none, and when."""
 
     tenant: str
     issuer: str
@@ -79,7 +79,7 @@ def _lines(head: list[str], reader: Iterator[list[str]]) -> Iterator[UserRow]:
         yield UserRow(place, groups=groups, **row)
 
 
-def people_of(rows: Iterable[UserRow], vouching: Vouching) -> list[Person]:
+def people_of(rows: Iterable[UserRow], handed_in: HandedIn) -> list[Person]:
     """The people; InvalidArgumentError with what is wrong of each, when anything is."""
     people: list[Person] = []
     places: dict[str, str] = {}
@@ -88,7 +88,7 @@ def people_of(rows: Iterable[UserRow], vouching: Vouching) -> list[Person]:
         if count > MAX_ROWS:
             raise InvalidArgumentError(f"more than {MAX_ROWS} users at once; import them in parts")
         violations = list(_wrong_with(row))
-        person = _person(row, vouching)
+        person = _person(row, handed_in)
         if person.user in places:
             violations.append(FieldViolation(f"{row.place}.subject", f'"{person.user}" is in {places[person.user]} already; leave one out'))
         places[person.user] = row.place
@@ -100,16 +100,16 @@ def people_of(rows: Iterable[UserRow], vouching: Vouching) -> list[Person]:
     return people
 
 
-def _person(row: UserRow, vouching: Vouching) -> Person:
+def _person(row: UserRow, handed_in: HandedIn) -> Person:
     is_account = row.kind == OwnerKind.SERVICE_ACCOUNT
     return Person(
-        tenant=vouching.tenant,
-        issuer=NO_ISSUER[OwnerKind.SERVICE_ACCOUNT] if is_account else row.issuer or vouching.issuer,
+        tenant=handed_in.tenant,
+        issuer=NO_ISSUER[OwnerKind.SERVICE_ACCOUNT] if is_account else row.issuer or handed_in.issuer,
         subject=row.subject,
         username=row.username or row.subject,
         email=row.email,
         groups=tuple(group for group in dict.fromkeys(row.groups) if group != EVERYBODY_SIGNED_IN),
-        groups_at=0 if is_account else vouching.at,
+        groups_at=0 if is_account else handed_in.at,
         kind=OwnerKind.SERVICE_ACCOUNT if is_account else OwnerKind.USER,
     )
 

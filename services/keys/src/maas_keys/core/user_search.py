@@ -14,7 +14,7 @@ def the_user(field: str, name: str, found: Sequence[User]) -> User:
     by_name = [
         [user for user in found if user.id == name],
         [user for user in found if user.person.user == name],
-        [user for user in found if user.person.email.lower() == name.lower()],
+        [user for user in found if user.person.email.casefold() == name.casefold()],
         [user for user in found if user.person.username == name],
     ]
     meant = next(filter(None, by_name), [])
