@@ -118,7 +118,7 @@ class ApiKey:
     subscription: str = ""
     limits: tuple[Limit, ...] = ()
     budget: Budget | None = None
-    labels: Mapping[str, str] = NO_LABELS
+    labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS)
     allowed_ips: tuple[str, ...] = ()
     """Networks as `ipaddress` writes them, sorted."""
     pending_reasons: tuple[str, ...] = ()
