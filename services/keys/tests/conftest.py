@@ -10,13 +10,18 @@ import grpc
 import pytest
 import structlog
 from maas.keys.v1.api_keys_pb2_grpc import ApiKeysServiceStub
+from maas.keys.v1.health_pb2_grpc import HealthServiceStub
 from maas.keys.v1.lookup_pb2 import WatchKeysRequest
 from maas.keys.v1.lookup_pb2_grpc import KeyLookupServiceStub
+from maas.keys.v1.people_pb2_grpc import PeopleLookupServiceStub
+from maas.keys.v1.roles_pb2_grpc import RolesServiceStub
+from maas.keys.v1.teams_pb2_grpc import TeamsServiceStub
+from maas.keys.v1.tenants_pb2_grpc import TenantsServiceStub
 from maas.keys.v1.usage_pb2_grpc import UsageServiceStub
+from maas.keys.v1.users_pb2_grpc import UsersServiceStub
 from maas_common.server import serve
 from maas_common.testing import WORKLOAD, WORKLOAD_SECRET, FakeClock, Issuer, issuer
 from maas_common.testing.databases import postgres_database, postgres_server
-from maas_keys.app import build
 from maas_keys.settings import KeysSettings
 
 PEPPER = "5a" * 32
@@ -117,13 +122,25 @@ class World:
         self.keys = ApiKeysServiceStub(channel)
         self.lookup = KeyLookupServiceStub(channel)
         self.usage = UsageServiceStub(channel)
+        self.users = UsersServiceStub(channel)
+        self.teams = TeamsServiceStub(channel)
+        self.tenants = TenantsServiceStub(channel)
+        self.roles = RolesServiceStub(channel)
+        self.people = PeopleLookupServiceStub(channel)
+        self.health = HealthServiceStub(channel)
+        self.idp = people
         self.clock = clock
         self.settings = settings
         self.running = running
         # Time is the clock's here: tokens of the machine's today would have ended.
-        self.admin = people.bearer("admin", groups=("maas-admins",), exp=NEVER)
-        self.alice = people.bearer("alice", groups=("staff",), exp=NEVER)
-        self.bob = people.bearer("bob", groups=("premium-users",), exp=NEVER)
+        self.admin = self.person("admin", "maas-admins")
+        self.alice = self.person("alice", "staff")
+        self.bob = self.person("bob", "premium-users")
+
+    def person(self, subject, *groups, **claims):
+        """Metadata of somebody signed in, whom their issuer vouches for now."""
+        now = {"iat": int(self.clock.now()), "exp": NEVER, "email": f"{subject}@example.org"}
+        return self.idp.bearer(subject, groups=groups, **now | claims)
 
     async def watch(self, name="authz-1", resume_after=0):
         """A watcher whose first message is still to be read."""
@@ -141,6 +158,8 @@ class World:
 def keys_service(people, files):
     """Opens a world: `async with keys_service(heartbeat_s=0.01) as world`."""
 
+    from maas_keys.app import build  # noqa: PLC0415
+
     @asynccontextmanager
     async def opened(**settings) -> AsyncIterator[World]:
         clock = FakeClock()
@@ -152,9 +171,10 @@ def keys_service(people, files):
             await service.readiness.wait()
             async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:
                 yield World(channel, people, clock, made, running)
-            for task in background:
-                task.cancel()
-            await asyncio.gather(*background, return_exceptions=True)
+        # As in the program: what is in flight above decides by what these keep current.
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
 
     return opened
 

@@ -62,7 +62,8 @@ class SqlReplicas:
     def others(self) -> Sequence[Replica]:
         """See Replicas."""
         row = REPLICAS.c
-        query = select(row.id, row.name, row.connected, row.missing, age).where(row.id != self._id).order_by(row.name, row.id)
+        age_s = _NOW - row.seen_at
+        query = select(row.id, row.name, row.connected, row.missing, age_s).where(row.id != self._id).order_by(row.name, row.id)
         with self._engine.connect() as connection:
             return tuple(_replica(*said) for said in connection.execute(query))
 

@@ -11,6 +11,7 @@ from maas_keys.core.api_key import KeyHash, Scope
 from maas_keys.core.changes import Change, Changes, Kind
 from maas_keys.core.decided import KeyInContext
 from maas_keys.core.effective_limits import effective_limits
+from maas_keys.core.groups import groups_until
 
 
 def record(decided: KeyInContext, groups_max_age_s: int) -> lookup.KeyRecord:
@@ -32,7 +33,7 @@ def record(decided: KeyInContext, groups_max_age_s: int) -> lookup.KeyRecord:
         limits=map(pack_limit, effective_limits(decided)),
         allowed_ips=key.allowed_ips,
         kind=key.kind,
-        groups_until=owner.groups_at + groups_max_age_s if owner.groups_at else 0,
+        groups_until=groups_until(owner.groups_at, groups_max_age_s),
     )
 
 
