@@ -1,0 +1,22 @@
+"""What is kept of somebody who is vouched for again: the newer word wins."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from maas_keys.core.user import Person, User
+
+
+def vouched(user: User, person: Person) -> User:
+    """What to keep of a user. An older word than the one that is kept changes nothing."""
+    return user if person.groups_at < user.person.groups_at else replace(user, person=person)
+
+
+def is_news(before: Person, after: Person) -> bool:
+    """Whether anything about them is different, beyond when they were vouched for."""
+    return replace(before, groups_at=0) != replace(after, groups_at=0)
+
+
+def concerns_keys(before: Person, after: Person) -> bool:
+    """Whether what is known of their keys is different."""
+    return (before.username, before.groups) != (after.username, after.groups)
