@@ -59,14 +59,14 @@ def test_every_value_has_its_place_and_none_is_missing():
         gateway_port=1,
         management_port=2,
         admin_port=3,
-        authz_port=4,
+        authz_ports=(4, 8),
         ratelimit_port=5,
         registry_port=6,
         keys_port=7,
         body_limit_bytes=98_765,
     )
     filled = leaves(render(options))
-    assert {1, 2, 3, 4, 5, 6, 7, 98_765, "/secrets/workload", "/protos/d.binpb"} <= set(filled)
+    assert {1, 2, 3, 4, 5, 6, 7, 8, 98_765, "/secrets/workload", "/protos/d.binpb"} <= set(filled)
     assert "The request's body is larger than 98765 bytes." in filled
     assert not [leaf for leaf in filled if isinstance(leaf, str) and "${" in leaf]
 
@@ -87,7 +87,7 @@ def test_two_gateways_share_nothing_but_the_template():
 def test_a_value_that_nobody_gives_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(gateway, "_TEMPLATE", tmp_path / "gateway.yaml")
     (tmp_path / "gateway.yaml").write_text("node: {id: 'gateway-${colour}'}")
-    with pytest.raises(ValueError, match=r"gateway\.yaml: \$\{colour\} is not known; known are .*authz_port"):
+    with pytest.raises(ValueError, match=r"gateway\.yaml: \$\{colour\} is not known; known are .*authz_ports"):
         render(GatewayOptions(workload_secret_file=Path("/secrets/workload")))
 
 

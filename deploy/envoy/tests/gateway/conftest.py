@@ -289,7 +289,7 @@ def started(folder: Path, ratelimit_port: int | None) -> Iterator[Gateway]:
         gateway_port=data,
         management_port=management,
         admin_port=admin,
-        authz_port=port,
+        authz_ports=(port,),
         ratelimit_port=ratelimit_port or port,
         registry_port=port,
         keys_port=closed,

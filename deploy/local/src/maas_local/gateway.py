@@ -12,7 +12,7 @@ import swagger_ui_bundle
 import yaml
 
 from maas_local.secrets import SecretFiles
-from maas_local.settings import LocalSettings
+from maas_local.settings import HOST, LocalSettings
 from maas_local.state import StateFolder, write_private
 
 _REPOSITORY = Path(__file__).resolve().parents[4]
@@ -49,7 +49,8 @@ class GatewayOptions:
     gateway_port: int = 8080
     management_port: int = 8081
     admin_port: int = 9901
-    authz_port: int = 50051
+    authz_ports: tuple[int, ...] = (50051,)
+    """Of each authz worker."""
     ratelimit_port: int = 50052
     registry_port: int = 50053
     keys_port: int = 50054
@@ -64,7 +65,7 @@ def write_gateway(settings: LocalSettings, state: StateFolder, secrets: SecretFi
         gateway_port=settings.gateway_port,
         management_port=settings.rest_port,
         admin_port=settings.envoy_admin_port,
-        authz_port=settings.authz_port,
+        authz_ports=(settings.authz_port, *settings.more_authz_ports),
         ratelimit_port=settings.ratelimit_port,
         registry_port=settings.registry_port,
         keys_port=settings.keys_port,
@@ -79,6 +80,9 @@ def render(options: GatewayOptions) -> dict[str, Any]:
     """
     given = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(options).items()}
     values = given | {f"lua.{name}": lua_program(name) for name in _PROGRAMS} | {name: str(path) for name, path in _PAGES.items()}
+    values["authz_endpoints"] = [
+        {"endpoint": {"address": {"socket_address": {"address": HOST, "port_value": port}}}} for port in options.authz_ports
+    ]
     template: dict[str, Any] = yaml.safe_load(_TEMPLATE.read_text(encoding="utf-8"))
     return {name: _fill(part, values) for name, part in template.items()}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from maas_local.keeper import ProcessSpec
@@ -32,6 +33,11 @@ def process_specs(settings: LocalSettings, state: StateFolder, secrets: SecretFi
             after=after,
         )
 
+    def more_authz(number: int, port: int) -> ProcessSpec:
+        name, first = f"authz-{number}", service("authz", "keys", "registry")
+        environment = dict(first.environment) | {"MAAS_AUTHZ_PORT": str(port), "MAAS_AUTHZ_METRICS_PORT": "0"}
+        return replace(first, name=name, environment=environment, log=state.log(name), probe=grpc_health(f"{HOST}:{port}"))
+
     def own(name: str, ready_at: str) -> ProcessSpec:
         return ProcessSpec(name, (str(programs / "maas-local"), name), local, state.log(name), http_ok(ready_at))
 
@@ -41,6 +47,7 @@ def process_specs(settings: LocalSettings, state: StateFolder, secrets: SecretFi
         service("keys"),
         service("registry"),
         service("authz", "keys", "registry"),
+        *(more_authz(number, port) for number, port in enumerate(settings.more_authz_ports, 2)),
         service("ratelimit"),
         ProcessSpec(
             name="envoy",

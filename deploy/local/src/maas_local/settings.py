@@ -50,6 +50,8 @@ class LocalSettings(BaseSettings):
     registry_metrics_port: int = Field(9053, ge=1, le=65535, description="registry, /metrics.")
     keys_metrics_port: int = Field(9054, ge=1, le=65535, description="keys, /metrics.")
 
+    more_authz_ports: list[int] = Field([], description="gRPC ports of more authz workers, which Envoy asks in turn.")
+
     start_timeout_s: float = Field(180.0, gt=0, description="How long the first start may take until everything is ready.")
     stop_grace_s: float = Field(5.0, gt=0, description="How long a process may take to end by itself before it is killed.")
 
