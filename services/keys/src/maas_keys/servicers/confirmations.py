@@ -18,6 +18,7 @@ from maas_keys.ports import Replicas
 log = structlog.get_logger(__name__)
 
 _LOST_AFTER_HEARTBEATS = 5
+_ANSWERS_WITHIN_S = 1.0
 _NOT_ASKED = "watchers of other replicas (the database does not answer)"
 
 
@@ -72,11 +73,14 @@ class Confirmations:
 
     async def _listen_and_tell(self) -> None:
         with suppress(UnavailableError):  # the feed's poll says so in the log
+            others = await self._replicas.others()
             lost_after_s = _LOST_AFTER_HEARTBEATS * self._patience.replica_heartbeat_s
-            for lost in [other for other in await self._others() if other.age_s > lost_after_s]:
-                log.warning("replica lost", replica=lost.name, watchers=sorted(lost.followers.connected))
-                self._hub.miss(lost.left_behind(self._patience.remember_s))
-                await asyncio.shield(self._speak(partial(self._replicas.take_over, lost)))
+            lost = [other for other in others if other.age_s > lost_after_s]
+            self._hub.found(name for other in others if other not in lost for name in other.followers.connected)
+            for other in lost:
+                log.warning("replica lost", replica=other.name, watchers=sorted(other.followers.connected))
+                self._hub.miss(other.left_behind(self._patience.remember_s))
+                await asyncio.shield(self._speak(partial(self._replicas.take_over, other)))
             if self._said != _gist(self._here()):
                 await asyncio.shield(self._speak(self._replicas.tell))
 
@@ -84,27 +88,25 @@ class Confirmations:
         """One at a time, and to its end: what is older must not come later."""
         async with self._speaking:
             here = self._here()
-            await say(here)
+            # Who followed the process before this one, the others were told by that one.
+            await say(Followers(here.connected, {name: for_s for name, for_s in here.missing.items() if name != NOT_BACK}))
             self._said = _gist(here)
 
     async def _lagging(self, revision: int) -> tuple[str, ...]:
+        """Who lags here before or after the others are asked: a watcher that moves meanwhile is not overlooked."""
+        before = self._here()
         try:
-            others = await self._others()
-        except UnavailableError:
-            return (*lagging(revision, self._here(before_start=True), ()), _NOT_ASKED)
-        return lagging(revision, self._here(before_start=True), others)
+            async with asyncio.timeout(self._patience.enforcement_wait_s + _ANSWERS_WITHIN_S):
+                others = await self._replicas.others()
+        except (UnavailableError, TimeoutError):
+            return (*lagging(revision, before, ()), _NOT_ASKED)
+        return lagging(revision, before, others) or lagging(revision, self._here(), others)
 
-    async def _others(self) -> Sequence[Replica]:
-        others = await self._replicas.others()
-        self._hub.found(name for other in others for name in other.followers.connected)
-        return others
-
-    def _here(self, *, before_start: bool = False) -> Followers:
+    def _here(self) -> Followers:
         connected: dict[str, int] = {}
         for watcher in self._hub.watchers:
             connected[watcher.name] = min(watcher.acked, connected.get(watcher.name, watcher.acked))
-        missing = {name: for_s for name, for_s in self._hub.missing.items() if before_start or name != NOT_BACK}
-        return Followers(connected, missing)
+        return Followers(connected, self._hub.missing)
 
 
 def _gist(followers: Followers) -> object:
