@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from maas_common.sql import last_revision, next_revision
-from sqlalchemy import Engine, delete, func, insert, select, text
+from sqlalchemy import Engine, delete, func, insert, select, text, update
 from sqlmodel import Session
 
 from maas_keys.adapters.off_the_loop import off_the_loop
@@ -14,6 +14,8 @@ from maas_keys.core.changes import Change, Changes, Kind, changes_since
 
 CHANNEL = "maas_keys"
 """What PostgreSQL notifies of whenever something is logged."""
+
+_LOCK = select(REVISIONS.c.value).where(REVISIONS.c.log == LOG).with_for_update()
 
 
 class SqlChangeLog:
@@ -55,20 +57,32 @@ def locked_log(session: Session) -> int:
     return int(session.execute(select(REVISIONS.c.value).where(REVISIONS.c.log == LOG).with_for_update()).scalar_one())
 
 
-def logged(session: Session, history: int, changes: Iterable[Change]) -> int:
-    """Log changes, one at least, under one new revision, and return that; the log keeps its newest `history` revisions.
+def locked(session: Session) -> int:
+    """The log's newest revision; nobody takes the next one until this transaction ends.
 
-    Locks the log until the transaction ends. Whoever locks rows of keys as well takes this lock first, so that no two wait for each other.
+    Whoever changes keys locks the log before any row of theirs, so that no two wait for each other.
     """
+    return int(session.connection().execute(_LOCK).scalar_one())
+
+
+def logged(session: Session, history: int, changes: Iterable[Change]) -> int:
+    """Log changes, one at least, under one new revision, and return that; the log, now locked, keeps its newest `history` revisions."""
     revision = next_revision(session, REVISIONS, LOG)
-    write(session, history, revision, [(revision, change) for change in dict.fromkeys(changes)])
+    _write(session, history, revision, [(revision, change) for change in dict.fromkeys(changes)])
     return revision
 
 
-def write(session: Session, history: int, newest: int, entries: Sequence[tuple[int, Change]]) -> None:
-    """Write changes under revisions taken in this transaction, `newest` the last of them; those who wait hear of it when it commits."""
+def logged_each(session: Session, history: int, changes: Sequence[Change]) -> int:
+    """As `logged`, but each change under a revision of its own; the newest of them."""
+    session.connection().execute(update(REVISIONS).where(REVISIONS.c.log == LOG).values(value=REVISIONS.c.value + len(changes)))
+    newest = last_revision(session, REVISIONS, LOG)
+    _write(session, history, newest, enumerate(changes, newest - len(changes) + 1))
+    return newest
+
+
+def _write(session: Session, history: int, newest: int, entries: Iterable[tuple[int, Change]]) -> None:
     connection = session.connection()
     connection.execute(insert(CHANGES), [{"revision": revision, **change._asdict()} for revision, change in entries])
     connection.execute(delete(CHANGES).where(CHANGES.c.revision <= newest - history))
-    if connection.dialect.name == "postgresql":
+    if connection.dialect.name == "postgresql":  # heard of by those who wait when this transaction commits
         connection.execute(text(f"NOTIFY {CHANNEL}"))

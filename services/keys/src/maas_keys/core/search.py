@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from maas_keys.core.api_key import NO_LABELS, KeyKind, OwnerKind, Status
+from maas_keys.core.api_key import NO_LABELS, ApiKey, KeyKind, OwnerKind, Status
 
 
 class SortBy(StrEnum):
@@ -43,7 +43,7 @@ class KeyFilter:
     statuses: frozenset[Status] = frozenset()
     """As of `now`."""
     now: int = 0
-    labels: Mapping[str, str] = NO_LABELS
+    labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS)
     is_ephemeral: bool | None = None
     name_contains: str = ""
     created_after: int | None = None
@@ -56,6 +56,12 @@ class KeyFilter:
 
 Position = tuple[int | str, int]
 """Where a page ended: its last key's value of what is sorted by, and that key's `created_revision`."""
+
+
+def position(key: ApiKey, sort: SortBy) -> Position:
+    """Where a page ends whose last key this is. Of SortBy.PERSONAL_FIRST the value is 1 for personal keys, 0 for others."""
+    value = int(key.kind is KeyKind.PERSONAL) if sort is SortBy.PERSONAL_FIRST else getattr(key, sort.value)
+    return value, key.created_revision
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,50 @@
+"""Writes of keys inside a transaction that has taken a revision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from maas_keys.adapters.key_queries import Condition
+from maas_keys.adapters.key_rows import changed_row_of, label_rows_of, row_of
+from maas_keys.adapters.key_tables import KEYS, LABELS
+from maas_keys.core.api_key import ApiKey
+from maas_keys.core.changes import Change, Kind
+
+MOST_BY_NAME = 1000
+"""Of so many keys at most each is logged; of more, their owners or their tenants are."""
+
+
+def insert_keys(connection: Connection, keys: Sequence[ApiKey], first_revision: int) -> None:
+    """Add keys, each with a revision of its own from the first on."""
+    connection.execute(insert(KEYS), [row_of(key, revision) for revision, key in enumerate(keys, first_revision)])
+    if labels := [row for key in keys for row in label_rows_of(key)]:
+        connection.execute(insert(LABELS), labels)
+
+
+def update_key(connection: Connection, key: ApiKey, revision: int) -> bool:
+    """Change a key unless it changed since it was read; whether that went."""
+    changed = update(KEYS).where(KEYS.c.id == key.id, KEYS.c.tenant == key.tenant, KEYS.c.revision == key.revision)
+    if not connection.execute(changed.values(changed_row_of(key, revision))).rowcount:
+        return False
+    connection.execute(delete(LABELS).where(LABELS.c.key_id == key.id))
+    if labels := label_rows_of(key):
+        connection.execute(insert(LABELS), labels)
+    return True
+
+
+def revoke_where(connection: Connection, which: Condition, *, at: int, revision: int) -> tuple[int, list[Change]]:
+    """End the keys that are not revoked; how many, and the changes to log.
+
+    They are locked in the order of their ids, as whoever writes many keys does, so that no two wait for each other.
+    """
+    standing = select(KEYS.c.id).where(which, KEYS.c.revoked_at.is_(None)).order_by(KEYS.c.id).with_for_update()
+    ended = update(KEYS).where(KEYS.c.id.in_(standing)).values(revoked_at=at, updated_at=at, revision=revision)
+    keys = connection.execute(ended.returning(KEYS.c.id, KEYS.c.tenant, KEYS.c.owner_issuer, KEYS.c.owner_subject)).all()
+    changes = {Change(Kind.KEY, key.tenant, key.id) for key in keys}
+    if len(changes) > MOST_BY_NAME:
+        changes = {Change(Kind.USER, key.tenant, f"{key.owner_issuer}|{key.owner_subject}") for key in keys}
+    if len(changes) > MOST_BY_NAME:
+        changes = {Change(Kind.TENANT, key.tenant, key.tenant) for key in keys}
+    return len(keys), sorted(changes)
