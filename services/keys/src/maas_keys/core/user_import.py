@@ -8,24 +8,23 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from maas_common.auth.principal import EVERYBODY_SIGNED_IN
-from maas_common.errors import FieldViolation, InvalidArgumentError
+from maas_common.errors import InvalidArgumentError
 
 from maas_keys.core.api_key import NO_ISSUER, OwnerKind
 from maas_keys.core.text import check_line
 from maas_keys.core.user import Person
+from maas_keys.core.violations import Violations
 
 COLUMNS = ("issuer", "subject", "username", "email", "groups", "kind")
 MAX_ROWS = 10_000
 _LENGTHS = {"issuer": 256, "subject": 255, "username": 256, "email": 256}
 _GROUP_LENGTH = 256
 _MAX_GROUPS = 256
-_SHOWN = 20
-"""Of the wrong fields of an import, so many are told at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class UserRow:
-    """A user as somebody hands them in. `place` is where they stand there: `users[3]`, `csv line 4`."""
+    """A user as somebody hands them in. `place` is where they stand there: `users[3]`, `csv[line 4]`."""
 
     place: str
     subject: str
@@ -65,38 +64,38 @@ def _check_head(head: list[str]) -> None:
 
 
 def _lines(head: list[str], reader: Iterator[list[str]]) -> Iterator[UserRow]:
-    start = 2
+    line = 2
     for cells in reader:
-        place, start = f"csv line {start}", reader.line_num + 1  # type: ignore[attr-defined] # of csv's reader
-        if not cells:
-            continue
-        if len(cells) != len(head):
-            raise InvalidArgumentError.of(
-                "csv", f"line {place.rpartition(' ')[2]}: has {len(cells)} values; want {len(head)}, as line 1 has"
-            )
-        row = {name: cell.strip() for name, cell in zip(head, cells, strict=True)}
-        groups = tuple(group.strip() for group in row.pop("groups", "").split(";") if group.strip())
-        yield UserRow(place, groups=groups, **row)
+        if cells:
+            yield _row(line, head, cells)
+        line = reader.line_num + 1  # type: ignore[attr-defined] # of csv's reader: a cell may hold line breaks
+
+
+def _row(line: int, head: list[str], cells: list[str]) -> UserRow:
+    if len(cells) != len(head):
+        raise InvalidArgumentError.of("csv", f"line {line}: has {len(cells)} values; want {len(head)}, as line 1 has")
+    row = {name: cell.strip() for name, cell in zip(head, cells, strict=True)}
+    groups = tuple(group.strip() for group in row.pop("groups", "").split(";") if group.strip())
+    return UserRow(f"csv[line {line}]", groups=groups, **row)
 
 
 def people_of(rows: Iterable[UserRow], handed_in: HandedIn) -> list[Person]:
     """The people; InvalidArgumentError with what is wrong of each, when anything is."""
     people: list[Person] = []
     places: dict[str, str] = {}
-    wrong: list[FieldViolation] = []
+    wrong = Violations()
     for count, row in enumerate(rows, 1):
         if count > MAX_ROWS:
-            raise InvalidArgumentError(f"more than {MAX_ROWS} users at once; import them in parts")
-        violations = list(_wrong_with(row))
+            raise InvalidArgumentError.of("users", f"are more than {MAX_ROWS}; import them in parts")
         person = _person(row, handed_in)
-        if person.user in places:
-            violations.append(FieldViolation(f"{row.place}.subject", f'"{person.user}" is in {places[person.user]} already; leave one out'))
+        with wrong:
+            _check(row)
+        with wrong:
+            if place := places.get(person.user):
+                raise InvalidArgumentError.of(f"{row.place}.subject", f'"{person.user}" is in {place} already; leave one of them out')
         places[person.user] = row.place
-        wrong += violations
         people.append(person)
-    if wrong:
-        more = f"; and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
-        raise InvalidArgumentError("; ".join(f"{v.field}: {v.description}" for v in wrong[:_SHOWN]) + more, violations=wrong[:_SHOWN])
+    wrong.refuse()
     return people
 
 
@@ -114,32 +113,51 @@ def _person(row: UserRow, handed_in: HandedIn) -> Person:
     )
 
 
-def _wrong_with(row: UserRow) -> Iterator[FieldViolation]:
+def _check(row: UserRow) -> None:
+    wrong = Violations(f"{row.place}.")
     for name, longest in _LENGTHS.items():
-        yield from _wrong_line(f"{row.place}.{name}", getattr(row, name), longest)
-    for position, group in enumerate(row.groups):
-        yield from _wrong_line(f"{row.place}.groups[{position}]", group, _GROUP_LENGTH, is_needed=True)
-    if len(row.groups) > _MAX_GROUPS:
-        yield FieldViolation(f"{row.place}.groups", f"are {len(row.groups)}; want at most {_MAX_GROUPS}")
-    if not row.subject:
-        yield FieldViolation(f"{row.place}.subject", "is missing; it is the issuer's own name for them")
-    if row.email and (row.email.count("@") != 1 or " " in row.email):
-        yield FieldViolation(f"{row.place}.email", f'"{row.email}" is no email address; want one like ann@example.com, or nothing')
-    if row.kind not in {"", OwnerKind.USER, OwnerKind.SERVICE_ACCOUNT}:
-        yield FieldViolation(f"{row.place}.kind", f'"{row.kind}": want {OwnerKind.USER} or {OwnerKind.SERVICE_ACCOUNT}')
-    account = NO_ISSUER[OwnerKind.SERVICE_ACCOUNT]
-    if row.kind == OwnerKind.SERVICE_ACCOUNT and row.issuer not in {"", account}:
-        yield FieldViolation(f"{row.place}.issuer", "a service account has none; leave it out")
-    if row.kind != OwnerKind.SERVICE_ACCOUNT and (row.issuer in NO_ISSUER.values() or "|" in row.issuer):
-        yield FieldViolation(f"{row.place}.issuer", f'"{row.issuer}" is no issuer of users; want the URL that their tokens name')
+        with wrong:
+            _check_text(name, getattr(row, name), longest)
+    for position, group in enumerate(row.groups[:_MAX_GROUPS]):
+        with wrong:
+            _check_text(f"groups[{position}]", group, _GROUP_LENGTH)
+    for check in (_check_subject, _check_issuer, _check_email, _check_groups, _check_kind):
+        with wrong:
+            check(row)
+    wrong.refuse()
 
 
-def _wrong_line(field: str, text: str, longest: int, *, is_needed: bool = False) -> Iterator[FieldViolation]:
-    try:
-        check_line(field, text)
-    except InvalidArgumentError as error:
-        yield from error.violations
+def _check_text(field: str, text: str, longest: int) -> None:
+    check_line(field, text)
     if len(text) > longest:
-        yield FieldViolation(field, f"has {len(text)} characters; want at most {longest}")
-    if is_needed and not text:
-        yield FieldViolation(field, "is empty; leave it out")
+        raise InvalidArgumentError.of(field, f"has {len(text)} characters; want at most {longest}")
+
+
+def _check_subject(row: UserRow) -> None:
+    if not row.subject:
+        raise InvalidArgumentError.of("subject", "is missing; it is the issuer's own name for them")
+
+
+def _check_issuer(row: UserRow) -> None:
+    if row.kind == OwnerKind.SERVICE_ACCOUNT:
+        if row.issuer not in {"", NO_ISSUER[OwnerKind.SERVICE_ACCOUNT]}:
+            raise InvalidArgumentError.of("issuer", "a service account has none; leave it out")
+    elif row.issuer in NO_ISSUER.values() or "|" in row.issuer:
+        raise InvalidArgumentError.of("issuer", f'"{row.issuer}" is no issuer of users; want the URL that their tokens name')
+
+
+def _check_email(row: UserRow) -> None:
+    if row.email and (row.email.count("@") != 1 or " " in row.email):
+        raise InvalidArgumentError.of("email", f'"{row.email}" is no email address; want one like ann@example.com, or nothing')
+
+
+def _check_groups(row: UserRow) -> None:
+    if len(row.groups) > _MAX_GROUPS:
+        raise InvalidArgumentError.of("groups", f"are {len(row.groups)}; want at most {_MAX_GROUPS}")
+    if "" in row.groups:
+        raise InvalidArgumentError.of(f"groups[{row.groups.index('')}]", "is empty; leave it out")
+
+
+def _check_kind(row: UserRow) -> None:
+    if row.kind not in {"", OwnerKind.USER, OwnerKind.SERVICE_ACCOUNT}:
+        raise InvalidArgumentError.of("kind", f'"{row.kind}": want {OwnerKind.USER} or {OwnerKind.SERVICE_ACCOUNT}')
