@@ -53,11 +53,6 @@ class SqlChangeLog:
 
 
 def locked_log(session: Session) -> int:
-    """Lock the log until the transaction ends, before it is known whether there is anything to log; the newest revision."""
-    return int(session.execute(select(REVISIONS.c.value).where(REVISIONS.c.log == LOG).with_for_update()).scalar_one())
-
-
-def locked(session: Session) -> int:
     """The log's newest revision; nobody takes the next one until this transaction ends.
 
     Whoever changes keys locks the log before any row of theirs, so that no two wait for each other.

@@ -9,7 +9,7 @@ from maas_common.errors import ConflictError
 from maas_common.sql import writing
 from sqlalchemy import Connection, Engine, and_, bindparam, delete, func, select, update
 
-from maas_keys.adapters.change_log import locked, logged, logged_each
+from maas_keys.adapters.change_log import locked_log, logged, logged_each
 from maas_keys.adapters.key_lookup import LOOKUP, in_context
 from maas_keys.adapters.key_queries import Condition, Place, in_any, page, places
 from maas_keys.adapters.key_rows import IS_OWNER, KEY_COLUMNS, USERS, key_of
@@ -39,7 +39,7 @@ class SqlKeyStore:
     def add(self, key: ApiKey) -> ApiKey:
         """See KeyStore. The look is under the log's lock: of two at once the second sees what the first made."""
         with writing(self._engine) as session:
-            locked(session)
+            locked_log(session)
             connection = session.connection()
             if before := _in_place_of(connection, key):
                 return before
@@ -50,7 +50,7 @@ class SqlKeyStore:
     def add_foreign(self, keys: Sequence[ApiKey]) -> tuple[int, int]:
         """See KeyStore."""
         with writing(self._engine) as session:
-            newest = locked(session)
+            newest = locked_log(session)
             known = _known(session.connection(), [key.id for key in keys])
             new = list({key.id: key for key in keys if key.id not in known}.values())
             if new:
@@ -109,7 +109,7 @@ class SqlKeyStore:
     def revoke_all(self, keys: KeyFilter, *, at: int) -> tuple[int, int]:
         """See KeyStore."""
         with writing(self._engine) as session:
-            newest = locked(session)
+            newest = locked_log(session)
             if not (where := _where(session.connection(), keys)):
                 return 0, newest
             count, changes = revoke_where(session.connection(), in_any(where, keys), at=at, revision=newest + 1)
@@ -137,7 +137,7 @@ class SqlKeyStore:
         until = KEYS.c.ephemeral_until
         ended = select(KEYS.c.id).where(until < expired_before).order_by(until).limit(at_most)
         with writing(self._engine) as session:
-            locked(session)
+            locked_log(session)
             gone = session.connection().execute(delete(KEYS).where(KEYS.c.id.in_(ended)).returning(KEYS.c.id, KEYS.c.tenant)).all()
             if gone:
                 logged(session, self._history, [Change(Kind.KEY, key.tenant, key.id) for key in gone])
