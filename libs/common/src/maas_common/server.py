@@ -21,7 +21,6 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from maas_common.auth.interceptor import GateInterceptor, Gatekeeper
-from maas_common.auth.jwt import TokenVerifier
 from maas_common.auth.principal import Access
 from maas_common.auth.role_source import RoleSource
 from maas_common.clock import Clock, SystemClock
@@ -111,15 +110,11 @@ async def serve(service: Service) -> AsyncIterator[Running]:
     """Serve inside the block, gracefully stopped at its end. Background tasks are the caller's to run."""
     settings = service.settings
     secret = settings.workload_secret().get_secret_value()
-    verifier = TokenVerifier(
-        issuer=settings.oidc_issuer,
-        audience=settings.oidc_audience,
-        groups_claim=settings.oidc_groups_claim,
-        username_claim=settings.oidc_username_claim,
-        clock=service.clock,
-    )
     gate = Gatekeeper(
-        access=service.access, workload_secret=secret, authenticator=verifier, roles=service.roles or settings.roles_by_group()
+        access=service.access,
+        workload_secret=secret,
+        authenticator=settings.authenticator(service.clock),
+        roles=service.roles or settings.roles_by_group(),
     )
     async with AsyncExitStack() as stack:
         interceptor = GateInterceptor(gate, frozenset(m.path for m in service.hot))

@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic_settings import SettingsConfigDict, SettingsError
 
-from maas_common.auth.principal import EVERYBODY_SIGNED_IN
-from maas_common.auth.role_source import RolesByGroup
-from maas_common.auth.roles import Role
+from maas_common.auth.settings import SignInSettings
 from maas_common.watch import WatchHub
 
 
-class ServiceSettings(BaseSettings):
+class ServiceSettings(SignInSettings):
     """Read from the environment; each can be given as a command line option too, which wins."""
 
     model_config = SettingsConfigDict(cli_kebab_case=True, cli_avoid_json=True, extra="ignore", hide_input_in_errors=True)
@@ -27,25 +25,6 @@ class ServiceSettings(BaseSettings):
     log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: colours on a terminal, JSON elsewhere.")
     shutdown_grace_s: float = Field(10.0, description="How long calls in flight may take to finish when the service is told to stop.", ge=0)
     workload_secret_file: Path = Field(description="File with the credential that Envoy and the services show each other.")
-    oidc_issuer: str = Field("", description="URL of the OpenID Connect issuer whose tokens people sign in with; empty: nobody can.")
-    oidc_audience: str = Field("maas", description="Audience that tokens must carry.")
-    oidc_groups_claim: str = Field("groups", description="Claim with the caller's groups.")
-    oidc_username_claim: str = Field("preferred_username", description="Claim with the caller's name for people.")
-    admin_groups: list[str] = Field(["maas-admins"], description="Groups whose members have the role admin.")
-    model_owner_groups: list[str] = Field([], description="Groups whose members have the role model-owner.")
-    model_consumer_groups: list[str] = Field(
-        [EVERYBODY_SIGNED_IN], description="Groups whose members have the role model-consumer: they make API keys of their own."
-    )
-
-    def roles_by_group(self) -> RolesByGroup:
-        """The roles that these settings give."""
-        return RolesByGroup(
-            {
-                Role.ADMIN: self.admin_groups,
-                Role.MODEL_OWNER: self.model_owner_groups,
-                Role.MODEL_CONSUMER: self.model_consumer_groups,
-            }
-        )
 
     def workload_secret(self) -> SecretStr:
         """The workload credential; ValueError when its file is empty."""
