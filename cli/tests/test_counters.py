@@ -2,7 +2,7 @@ import pytest
 from maas.ratelimit.v1.limits_pb2 import Counter, ModelEstimate
 
 from cli.tests.conftest import World
-from cli.tests.fakes.management import CREATED_S
+from cli.tests.fakes.house import CREATED_S
 from cli.tests.fakes.terminal import Terminal
 
 ANN, BEN = "https://issuer.example|ann", "https://issuer.example|ben"

@@ -28,7 +28,14 @@ def test_the_commands_are_those_promised() -> None:
     assert {" ".join(path) for path in commands(root())} == {
         *("login", "logout", "whoami", "quota", "explain", "chat", "estimates"),
         *(f"counters {name}" for name in ("list", "reset")),
-        *(f"keys {name}" for name in ("create", "list", "show", "revoke")),
+        "access",
+        *(f"keys {name}" for name in ("create", "personal", "list", "show", "search", "config", "import")),
+        *(f"keys {name}" for name in ("update", "rotate", "disable", "enable", "revoke", "delete", "bulk-revoke", "approve", "reject")),
+        *(f"teams {name}" for name in ("list", "create", "show", "update", "delete")),
+        *(f"teams {name}" for name in ("add-member", "remove-member", "keys", "create-key")),
+        *(f"users {name}" for name in ("me", "show", "list", "import")),
+        *(f"roles {name}" for name in ("assign", "list", "unassign")),
+        *(f"tenants {name}" for name in ("list", "create", "show", "update", "delete")),
         *(f"models {name}" for name in ("list", "add", "show", "update", "remove")),
         *(f"tiers {name}" for name in ("list", "create", "show", "update", "delete", "lookup")),
     }

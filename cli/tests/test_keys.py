@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from cli.tests.conftest import World
-from cli.tests.fakes.management import SECRET
+from cli.tests.fakes.keys import SECRET
 
 FIRST = "Key000000000"
 WHOLE = f"sk-maas-{FIRST}_{SECRET}"
@@ -38,7 +38,7 @@ def test_create_as_json_is_the_whole_answer(admin: World) -> None:
 def test_quiet_and_json_contradict_each_other(admin: World) -> None:
     result = admin.run("keys", "create", "ci", "-q", "-o", "json")
     assert result.exit_code == 2
-    assert not admin.management.keys
+    assert not admin.management.keys.kept
 
 
 def test_an_administrator_makes_a_key_for_somebody_else(admin: World) -> None:
@@ -61,7 +61,7 @@ def test_a_refused_field_is_named(admin: World) -> None:
 
 
 def test_a_lagging_enforcement_is_a_warning_that_names_who_lags(admin: World) -> None:
-    admin.management.lagging = ["authz-1", "authz-2"]
+    admin.management.house.lagging = ["authz-1", "authz-2"]
     result = admin.run("keys", "create", "ci", "-q")
     assert result.exit_code == 0
     assert result.stdout == WHOLE + "\n"
@@ -97,8 +97,8 @@ def test_a_list_of_one_users_keys(admin: World) -> None:
 def test_a_table_has_a_line_per_key_whole_even_when_piped(admin: World) -> None:
     admin.run("keys", "create", "n" * 120, "-q")
     header, line = admin.run("keys", "list").stdout.splitlines()
-    assert header.split() == ["ID", "NAME", "OWNER", "STATUS", "CREATED", "EXPIRES"]
-    assert line.split() == [FIRST, "n" * 120, "admin", "active", "2026-01-01", "00:00:00Z", "2026-01-02", "00:00:00Z"]
+    assert header.split() == ["ID", "NAME", "OWNER", "TEAM", "STATUS", "EXPIRES", "LAST", "USED"]
+    assert line.split() == [FIRST, "n" * 120, "admin", "-", "active", "2026-01-02", "00:00Z", "-"]
 
 
 def test_an_empty_list_is_empty_in_every_format(admin: World) -> None:
@@ -136,7 +136,7 @@ def test_revoking_with_yes_says_that_it_is_enforced(admin: World) -> None:
     assert result.exit_code == 0
     assert result.stdout == f"Revoked key {FIRST} (ci).\n"
     assert "enforced everywhere" in result.stderr
-    assert admin.management.keys[FIRST].status == "revoked"
+    assert admin.management.keys.kept[FIRST].status == "revoked"
 
 
 def test_revoking_without_a_terminal_or_yes_is_a_usage_error_and_revokes_nothing(admin: World) -> None:
@@ -144,7 +144,7 @@ def test_revoking_without_a_terminal_or_yes_is_a_usage_error_and_revokes_nothing
     result = admin.run("keys", "revoke", FIRST, stdin=f"{FIRST}\n")
     assert result.exit_code == 2
     assert "--yes" in result.stderr
-    assert admin.management.keys[FIRST].status == "active"
+    assert admin.management.keys.kept[FIRST].status == "active"
 
 
 @pytest.mark.parametrize("given", [FIRST, f"sk-maas-{FIRST}", WHOLE, f"my_own_{FIRST}_{SECRET}"])

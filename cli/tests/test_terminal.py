@@ -45,7 +45,7 @@ def test_revoking_asks_for_the_id_and_obeys(admin: World) -> None:
         terminal.wait_for(f"To revoke {KEY}, type its name again: ")
         terminal.type(f"{KEY}\n")
         assert terminal.ended() == 0
-    assert admin.management.keys[KEY].status == "revoked"
+    assert admin.management.keys.kept[KEY].status == "revoked"
 
 
 @pytest.mark.parametrize("typed", ["yes\n", "\n"])
@@ -56,7 +56,7 @@ def test_another_answer_revokes_nothing_and_is_exit_1(admin: World, typed: str) 
         terminal.type(typed)
         assert terminal.ended() == 1
     assert "not confirmed" in terminal.screen
-    assert admin.management.keys[KEY].status == "active"
+    assert admin.management.keys.kept[KEY].status == "active"
 
 
 def test_a_conversation_remembers_what_was_said_and_outlives_a_refusal(caller: World) -> None:

@@ -7,7 +7,7 @@ from maas_cli.commands import tiers
 from maas_cli.limits import limits_text, parse_limit
 
 from cli.tests.conftest import World
-from cli.tests.fakes.management import CREATED_S
+from cli.tests.fakes.house import CREATED_S
 
 
 def make(world: World, name: str, level: int, *more: str) -> None:

@@ -11,7 +11,8 @@ from maas_common.clock import SystemClock
 from rich.markup import escape
 from typer.core import TyperGroup
 
-from maas_cli.commands import counters, keys, models, tiers
+from maas_cli.commands import counters, keys, models, roles, teams, tenants, tiers, users
+from maas_cli.commands.access import access
 from maas_cli.commands.chat import chat
 from maas_cli.commands.estimates import estimates
 from maas_cli.commands.explain import explain
@@ -81,7 +82,7 @@ def root(
     ] = None,
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,  # noqa: ARG001
 ) -> None:
-    """Models as a service: sign in, make API keys, manage models and tiers, talk to a model.
+    """Models as a service: sign in, make API keys, manage teams, models and tiers, talk to a model.
 
     Examples:
     maas login alice
@@ -98,12 +99,17 @@ app.command()(login)
 app.command()(logout)
 app.command()(whoami)
 app.add_typer(keys.app, name="keys")
+app.add_typer(teams.app, name="teams")
+app.add_typer(users.app, name="users")
+app.add_typer(roles.app, name="roles")
+app.add_typer(tenants.app, name="tenants")
 app.add_typer(models.app, name="models")
 app.add_typer(tiers.app, name="tiers")
 app.add_typer(counters.app, name="counters")
 app.command()(estimates)
 app.command()(quota)
 app.command()(explain)
+app.command()(access)
 app.command()(chat)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -13,6 +13,7 @@ from maas_cli.transport import json_or_text, open_client, reaching, refusal
 READ_TIMEOUT_S = 30.0
 SIGN_IN_HINT = "sign in again: maas login NAME"
 Json = dict[str, Any]
+Params = Mapping[str, str | int | list[str]]
 
 
 class Management:
@@ -31,7 +32,7 @@ class Management:
         """Close the connection."""
         self._client.close()
 
-    def get(self, path: str, params: Mapping[str, str | int] | None = None) -> Json:
+    def get(self, path: str, params: Params | None = None) -> Json:
         """Read."""
         return self._send("GET", path, params=params)
 
@@ -43,24 +44,20 @@ class Management:
         """Change the fields that the body carries."""
         return self._send("PATCH", path, body=body)
 
-    def delete(self, path: str, params: Mapping[str, str | int] | None = None) -> Json:
+    def delete(self, path: str, params: Params | None = None) -> Json:
         """Remove."""
         return self._send("DELETE", path, params=params)
 
-    def every(self, path: str, field: str, *, limit: int | None, page_max: int, params: Mapping[str, str] | None = None) -> list[Json]:
+    def every(self, path: str, field: str, *, limit: int | None, page_max: int, params: Params | None = None) -> list[Json]:
         """The items under `field` of every page, at most `limit` of them; `page_max` is the most that a page holds."""
-        items: list[Json] = []
-        token = ""
-        while True:
-            wanted = page_max if limit is None else min(page_max, limit - len(items))
-            paging: dict[str, str | int] = {"pageSize": wanted} | ({"pageToken": token} if token else {})
-            page = self.get(path, {**(params or {}), **paging})
-            items.extend(page.get(field, []))
-            token = page.get("nextPageToken", "")
-            if not token or (limit is not None and len(items) >= limit):
-                return items[:limit]
 
-    def _send(self, method: str, path: str, *, params: Mapping[str, str | int] | None = None, body: Json | None = None) -> Json:
+        def page(size: int, token: str) -> Json:
+            paging: Params = {"pageSize": size} | ({"pageToken": token} if token else {})
+            return self.get(path, {**(params or {}), **paging})
+
+        return gathered(page, field, limit=limit, page_max=page_max)
+
+    def _send(self, method: str, path: str, *, params: Params | None = None, body: Json | None = None) -> Json:
         with reaching("the management API", self._url, "--url or MAAS_URL"):
             response = self._client.request(method, path, params=params, json=body)
         answer = json_or_text(response)
@@ -76,3 +73,15 @@ class Management:
 def segment(name: str) -> str:
     """A name as one segment of a path: no slash or question mark in it reaches another resource."""
     return quote(name, safe="")
+
+
+def gathered(page: Callable[[int, str], Json], field: str, *, limit: int | None, page_max: int) -> list[Json]:
+    """The items under `field` of every page, at most `limit` of them. `page` reads one: so many items, from where a token says."""
+    items: list[Json] = []
+    token = ""
+    while True:
+        read = page(page_max if limit is None else min(page_max, limit - len(items)), token)
+        items.extend(read.get(field, []))
+        token = read.get("nextPageToken") or read.get("next_page_token") or ""
+        if not token or (limit is not None and len(items) >= limit):
+            return items[:limit]

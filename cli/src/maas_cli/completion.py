@@ -11,8 +11,8 @@ from typing import Any, Self
 
 import httpx
 
-from maas_cli.budget import Left, left_in
 from maas_cli.errors import RefusedError, UnreachableError
+from maas_cli.left import Left, left_in
 from maas_cli.sse import data_of
 from maas_cli.transport import json_or_text, open_client, reaching, refusal
 

@@ -25,7 +25,7 @@ EXIT_CODE_MEANINGS = {
     ExitCode.REFUSED: "the server refused or failed, or you did not confirm",
     ExitCode.USAGE: "the command line or the configuration is wrong; nothing was sent",
     ExitCode.NOT_SIGNED_IN: "not signed in, sign-in expired, or password, token or API key not accepted",
-    ExitCode.NOT_FOUND: "no such key, model or tier, or none that you may see",
+    ExitCode.NOT_FOUND: "there is no such thing, or none that you may see",
     ExitCode.UNREACHABLE: "the server can't be reached or is not available (502, 503, 504); trying again may help",
     ExitCode.LIMITED: "rate limit exceeded or quota used up (429)",
     ExitCode.INTERRUPTED: "stopped by Ctrl-C",

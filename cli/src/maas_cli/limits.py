@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from maas_common.limits import Limit, Metric, default_id
 
+from maas_cli.budget import USD
 from maas_cli.errors import UsageError
 from maas_cli.money import dollars, micro_dollars
 from maas_cli.output import Item
@@ -18,20 +19,20 @@ LimitOptions = Annotated[
     typer.Option(
         "--limit",
         metavar="LIMIT",
-        help="How much its members may use, like requests=20/1m; maas tiers create --help has all of it. Repeat for more.",
+        help="How much may be used, like requests=20/1m; maas tiers create --help has all of it. Repeat for more.",
         show_default=False,
     ),
 ]
+NoLimits = Annotated[bool, typer.Option("--no-limits", help="Take every limit away.")]
 _ID = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_USD = "usd"
 _GROUPED = re.compile(r"[^,]*=[0-9]{1,3}(,[0-9]{3})+\b")
 
 
-def parse_limits(texts: Iterable[str]) -> list[dict[str, Any]]:
+def parse_limits(texts: Iterable[str] | None) -> list[dict[str, Any]]:
     """maas.common.v1.Limit as JSON, in the order given. UsageError names the limit that is wrong and what would be right."""
     taken: dict[str, str] = {}
     limits: list[dict[str, Any]] = []
-    for text in texts:
+    for text in texts or ():
         limit = parse_limit(text)
         name = limit.get("id") or default_id(limit["metric"], limit.get("window", ""))
         if name in taken:
@@ -88,9 +89,9 @@ def _checked(given: dict[str, str]) -> dict[str, Any]:
 
 
 def _amount(metric: str, text: str) -> int:
-    if metric == Metric.COST and text.endswith(_USD):
+    if metric == Metric.COST and text.endswith(USD):
         try:
-            return micro_dollars(text.removesuffix(_USD))
+            return micro_dollars(text.removesuffix(USD))
         except ValueError as error:
             raise ValueError(f"amount {error}") from None
     if not re.fullmatch(r"[0-9]{1,100}", text, re.ASCII):
@@ -104,17 +105,17 @@ def _percentages(text: str) -> list[int]:
     return [int(percent) for percent in text.split("/")]
 
 
-def limits_text(limits: Sequence[Item] | None) -> str:
-    """Limits as they would be given."""
-    return "; ".join(_limit_text(limit) for limit in limits or ()) or "none"
+def limits_text(limits: Sequence[Item] | None, *, per: str = "user") -> str:
+    """Limits as they would be given where `per` is what they are counted by when nobody says."""
+    return "; ".join(_limit_text(limit, per) for limit in limits or ()) or "none"
 
 
-def _limit_text(limit: Item) -> str:
+def _limit_text(limit: Item, per: str) -> str:
     metric, window = str(limit.get("metric")), str(limit.get("window") or "-")
     name = str(limit.get("id", "")).rpartition("/")[2]  # in plans the tier comes before it
-    amount = f"{dollars(int(limit['amount']))}{_USD}" if metric == Metric.COST else str(limit.get("amount"))
+    amount = f"{dollars(int(limit['amount']))}{USD}" if metric == Metric.COST else str(limit.get("amount"))
     text = f"{metric}={amount}" + (f"/{window}" if window != "-" else "")
-    if limit.get("per", "user") not in {"user", ""}:
+    if limit.get("per", per) not in {per, ""}:
         text += f" per {limit['per']}"
     if limit.get("over", "hard") not in {"hard", ""}:
         text += f", {limit['over']}"

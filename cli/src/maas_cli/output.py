@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -49,6 +50,11 @@ def field(title: str, name: str) -> Column:
 def moment(title: str, name: str) -> Column:
     """A field that holds a time, in UTC."""
     return Column(title, lambda item: time_of(item.get(name)))
+
+
+def minute(title: str, name: str) -> Column:
+    """A field that holds a time, in UTC, without seconds: for lists that have to fit."""
+    return Column(title, lambda item: re.sub(r":[0-9]{2}Z$", "Z", time_of(item.get(name))), is_whole=True)
 
 
 def amount(title: str, name: str) -> Column:
@@ -106,6 +112,11 @@ def show_one(item: Item, lines: Sequence[Column], output: Format) -> None:
     for line in lines:
         table.add_row(line.title, _cell(line.show(item)))
     console().print(table)
+
+
+def told(item: Item, lines: Sequence[Column]) -> list[Column]:
+    """The lines that say something of this item."""
+    return [line for line in lines if line.show(item) not in {"-", "none", ""}]
 
 
 def _cell(text: str) -> Text:

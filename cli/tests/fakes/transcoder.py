@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from google.api import annotations_pb2
-from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
@@ -39,11 +39,10 @@ class _Route:
 
 
 class Transcoder:
-    """Answers REST requests by calling the method's name on `services`."""
+    """Answers REST requests by calling the method's name on the object that serves it. What the protos don't have is refused."""
 
-    def __init__(self, descriptors: list[ServiceDescriptor], services: object) -> None:
-        self._routes = [route for descriptor in descriptors for route in _routes(descriptor)]
-        self._services = services
+    def __init__(self, services: list[tuple[ServiceDescriptor, object]]) -> None:
+        self._routes = [(route, service) for descriptor, service in services for route in _routes(descriptor)]
 
     def __call__(self, request: Request) -> Response:
         try:
@@ -52,10 +51,10 @@ class Transcoder:
             return refused(refusal)
 
     def _answer(self, request: Request) -> Response:
-        for route in self._routes:
+        for route, service in self._routes:
             match = route.path.fullmatch(request.path)
             if route.verb == request.method and match:
-                call: Call = getattr(self._services, route.method.name)
+                call: Call = getattr(service, route.method.name)
                 message = call(_message(route, match.groupdict(), request), request)
                 document = MessageToDict(message, always_print_fields_with_no_presence=True)
                 return json_response(document, 201 if route.method.name.startswith("Create") else 200)
@@ -81,14 +80,16 @@ def _routes(descriptor: ServiceDescriptor) -> Iterator[_Route]:
 
 def _message(route: _Route, path: Mapping[str, str], request: Request) -> Message:
     fields = {field.json_name: field for field in route.method.input_type.fields}
-    given: dict[str, Any] = request.json if route.takes_body else dict(request.query)
-    if not route.takes_body and (unknown := given.keys() - fields.keys()):
-        raise RefusalError(400, f"unknown query parameters {unknown}")
+    given: dict[str, Any] = request.json if route.takes_body else _asked(fields, request)
     message = GetMessageClass(route.method.input_type)()
     try:
-        parsed: Message = ParseDict(
-            {**given, **{name: unquote(value) for name, value in path.items()}}, message, ignore_unknown_fields=True
-        )
+        parsed: Message = ParseDict({**given, **{name: unquote(value) for name, value in path.items()}}, message)
     except ParseError as error:
         raise RefusalError(400, str(error)) from None
     return parsed
+
+
+def _asked(fields: Mapping[str, FieldDescriptor], request: Request) -> dict[str, Any]:
+    if unknown := request.queries.keys() - fields.keys():
+        raise RefusalError(400, f"unknown query parameters {unknown}")
+    return {name: values if fields[name].is_repeated else values[-1] for name, values in request.queries.items()}

@@ -9,16 +9,20 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     method: str
     path: str
-    query: Mapping[str, str]
+    queries: Mapping[str, list[str]]
     headers: Mapping[str, str]
     body: bytes
+
+    @property
+    def query(self) -> dict[str, str]:
+        return {name: values[-1] for name, values in self.queries.items()}
 
     @property
     def json(self) -> Any:
@@ -55,7 +59,7 @@ def serving(site: Site) -> Iterator[str]:
             url = urlsplit(self.path)
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            response = site(Request(self.command, url.path, dict(parse_qsl(url.query)), headers, body))
+            response = site(Request(self.command, url.path, parse_qs(url.query), headers, body))
             with suppress(ConnectionError):  # the client may hang up whenever it likes
                 self._send(response)
 

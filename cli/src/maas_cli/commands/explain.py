@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from maas_cli.commands.keys import key_id
 from maas_cli.errors import UsageError
+from maas_cli.key_id import key_id
 from maas_cli.limits import limits_text
 from maas_cli.output import Column, Format, Item, Output, field, show_list, show_one
 from maas_cli.printing import say

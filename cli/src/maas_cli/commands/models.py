@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from maas_cli.changing import Description, DisplayName, Etag, given, update_of
 from maas_cli.client import segment
 from maas_cli.confirm import Yes, confirm
 from maas_cli.enforcement import tell
@@ -58,10 +59,7 @@ UpstreamName = Annotated[
 ]
 Tiers = Annotated[list[str] | None, typer.Option("--tier", help="Publish it to this tier. Repeat for more.", show_default=False)]
 All = Annotated[bool, typer.Option("--all", help="Publish it to all tiers.")]
-DisplayName = Annotated[str | None, typer.Option(help="For people.", show_default=False)]
-Description = Annotated[str | None, typer.Option(help="For people.", show_default=False)]
 OwnedBy = Annotated[str | None, typer.Option(help="Shown as its owner in the OpenAI model list.", show_default=False)]
-Etag = Annotated[str | None, typer.Option(help="Do it only if nobody has changed the model since it had this etag.", show_default=False)]
 
 app = typer.Typer(help="List, register, change and remove models.", no_args_is_help=True)
 
@@ -115,7 +113,7 @@ def add(  # noqa: PLR0913 - options, by name
     maas models add big --url http://10.0.0.7:8000/v1 --all --price 0.15/0.60/0.075
     """
     published = _publication(tier, all_tiers=all_tiers)
-    fields = _given(
+    fields = given(
         url=url,
         upstreamName=upstream_name,
         displayName=display_name,
@@ -167,21 +165,17 @@ def update(  # noqa: PLR0913 - options, by name
     maas models update smollm2 --nobody
     maas models update smollm2 --price 0.15/0.60
     """
-    if price is not None and no_price:
-        raise UsageError("--price and --no-price contradict each other; give one of the two")
-    changes = _given(
+    fields = given(
         url=url,
         upstreamName=upstream_name,
         displayName=display_name,
         description=description,
         ownedBy=owned_by,
         pricing=parse_price(price) if price is not None else None,
-        updateMask="pricing" if no_price else None,
     ) | _publication(tier, all_tiers=all_tiers, nobody=nobody)
-    if not changes:
-        raise UsageError(f"model {model}: nothing to change; give at least one option, see maas models update --help")
+    changes = update_of(f"model {model}", fields, emptied={"pricing": no_price}, etag=etag)
     with connect(context) as api:
-        updated = api.patch(_path(model), changes | ({"etag": etag} if etag else {}))
+        updated = api.patch(_path(model), changes)
     _show_changed(updated, output)
 
 
@@ -195,7 +189,7 @@ def remove(context: typer.Context, model: Id, *, etag: Etag = None, yes: Yes = F
     """
     confirm("remove", model, yes=yes)
     with connect(context) as api:
-        removed = api.delete(_path(model), {"etag": etag} if etag else None)
+        removed = api.delete(_path(model), given(etag=etag))
     if output is Format.TABLE:
         say(f"Removed model {model}.")
     else:
@@ -205,10 +199,6 @@ def remove(context: typer.Context, model: Id, *, etag: Etag = None, yes: Yes = F
 
 def _path(model: str) -> str:
     return f"{PATH}/{segment(model)}"
-
-
-def _given(**fields: Any) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _publication(tiers: list[str] | None, *, all_tiers: bool, nobody: bool = False) -> dict[str, Any]:

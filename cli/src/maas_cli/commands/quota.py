@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from maas_cli.commands.keys import key_id
+from maas_cli.key_id import key_id
 from maas_cli.output import Column, Format, Item, Output, amount, field, show_list, show_one, time_of
 from maas_cli.printing import say
 from maas_cli.state import connect, state_of

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from maas_cli.changing import Description, DisplayName, Etag, given, update_of
 from maas_cli.client import segment
 from maas_cli.confirm import Yes, confirm
 from maas_cli.enforcement import tell
-from maas_cli.errors import UsageError
-from maas_cli.limits import LimitOptions, limits_text, parse_limits
+from maas_cli.limits import LimitOptions, NoLimits, limits_text, parse_limits
 from maas_cli.output import Column, Format, Limit, Output, field, moment, show_list, show_one, text_of
 from maas_cli.printing import note, say
 from maas_cli.state import connect
@@ -35,8 +35,6 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The tier's name.")]
 Groups = Annotated[
     list[str] | None, typer.Option("--group", help="A group whose members have this tier. Repeat for more.", show_default=False)
 ]
-DisplayName = Annotated[str | None, typer.Option(help="For people.", show_default=False)]
-Description = Annotated[str | None, typer.Option(help="For people.", show_default=False)]
 Strict = Annotated[
     bool | None,
     typer.Option(
@@ -45,7 +43,6 @@ Strict = Annotated[
         show_default=False,
     ),
 ]
-Etag = Annotated[str | None, typer.Option(help="Do it only if nobody has changed the tier since it had this etag.", show_default=False)]
 
 app = typer.Typer(help="List, create, change, delete and look up tiers.", no_args_is_help=True)
 
@@ -97,10 +94,10 @@ def create(  # noqa: PLR0913 - options, by name
     maas tiers create lab --level 6 --limit concurrency=4 --limit "cost=50usd/month in Europe/Berlin per team, notify 50/80/100" --strict
     maas tiers create fair --level 7 --limit "requests=60/gcra 1m burst 20 per user+model, soft 20, id steady"
     """
-    fields = _given(
+    fields = given(
         level=level,
         groups=group,
-        limits=parse_limits(limit or ()) or None,
+        limits=parse_limits(limit),
         strict=strict,
         displayName=display_name,
         description=description,
@@ -133,7 +130,7 @@ def update(  # noqa: PLR0913 - options, by name
     group: Groups = None,
     no_groups: Annotated[bool, typer.Option("--no-groups", help="Take every group away.")] = False,
     limit: LimitOptions = None,
-    no_limits: Annotated[bool, typer.Option("--no-limits", help="Take every limit away.")] = False,
+    no_limits: NoLimits = False,
     strict: Strict = None,
     display_name: DisplayName = None,
     description: Description = None,
@@ -150,23 +147,17 @@ def update(  # noqa: PLR0913 - options, by name
     maas tiers update gold --no-limits
     maas tiers update gold --strict
     """
-    if (group and no_groups) or (limit and no_limits):
-        raise UsageError("--group and --no-groups, or --limit and --no-limits, contradict each other; give one of the two")
-    changes = _given(
+    fields = given(
         level=level,
         groups=group,
-        limits=parse_limits(limit or ()) or None,
+        limits=parse_limits(limit),
         strict=strict,
         displayName=display_name,
         description=description,
     )
-    emptied = [what for what, given in (("groups", no_groups), ("limits", no_limits)) if given]
-    if emptied:
-        changes["updateMask"] = ",".join(emptied)
-    if not changes:
-        raise UsageError(f"tier {name}: nothing to change; give at least one option, see maas tiers update --help")
+    changes = update_of(f"tier {name}", fields, emptied={"groups": no_groups, "limits": no_limits}, etag=etag)
     with connect(context) as api:
-        updated = api.patch(_path(name), changes | ({"etag": etag} if etag else {}))
+        updated = api.patch(_path(name), changes)
     show_one(updated, _SHOW, output)
     tell(updated, output)
 
@@ -181,7 +172,7 @@ def delete(context: typer.Context, name: Name, *, etag: Etag = None, yes: Yes = 
     """
     confirm("delete", name, yes=yes)
     with connect(context) as api:
-        deleted = api.delete(_path(name), {"etag": etag} if etag else None)
+        deleted = api.delete(_path(name), given(etag=etag))
     if output is Format.TABLE:
         say(f"Deleted tier {name}.")
         if deleted.get("affectedModels"):
@@ -211,7 +202,3 @@ def lookup(
 
 def _path(name: str) -> str:
     return f"{PATH}/{segment(name)}"
-
-
-def _given(**fields: Any) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}

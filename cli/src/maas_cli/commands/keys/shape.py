@@ -1,0 +1,103 @@
+"""How API keys look, and where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from maas_cli.budget import budget_text
+from maas_cli.client import Json, segment
+from maas_cli.enforcement import tell
+from maas_cli.errors import RefusedError, UsageError
+from maas_cli.key_id import key_id
+from maas_cli.labels import labels_text
+from maas_cli.limits import limits_text
+from maas_cli.output import Column, Format, Item, field, minute, moment, show_one, told
+from maas_cli.printing import say, warn
+
+PATH = "/v1/api-keys"
+PAGE_MAX = 100
+SCOPES = {"models": "models", "mcpServers": "MCP servers", "vectorDatabases": "vector databases", "agents": "agents"}
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the key and nothing else.")]
+
+
+def path_of(key: str, method: str = "") -> str:
+    """Where a key is, or one of its methods."""
+    return f"{PATH}/{segment(key_id(key))}{method and '/'}{method}"
+
+
+def _owner(key: Item) -> str:
+    kind = (key.get("owner") or {}).get("kind", "user")
+    name = str(key.get("username") or "-")
+    return name if kind in {"user", ""} else f"{name} ({kind.replace('_', ' ')})"
+
+
+def _scope(key: Item) -> str:
+    scope: Mapping[str, Any] = key.get("scope") or {}
+    return "; ".join(f"{title} {', '.join(scope[kind])}" for kind, title in SCOPES.items() if scope.get(kind)) or "-"
+
+
+KEYS = [
+    field("id", "id"),
+    field("name", "name"),
+    Column("owner", _owner),
+    field("team", "team"),
+    field("status", "status"),
+    minute("expires", "expirationDate"),
+    minute("last used", "lastUsedAt"),
+]
+_KEY = [
+    *KEYS[:2],
+    field("begins with", "keyPrefix"),
+    field("kind", "kind"),
+    *KEYS[2:5],
+    field("waits because", "pendingReasons"),
+    field("groups", "groups"),
+    field("description", "description"),
+    field("bound to tier", "subscription"),
+    Column("only for", _scope),
+    Column("limits", lambda key: limits_text(key.get("limits"), per="key")),
+    Column("budget", budget_text),
+    field("only from", "allowedIps"),
+    Column("labels", labels_text),
+    Column("ephemeral", lambda key: "yes" if key.get("ephemeral") else "-"),
+    moment("created", "creationDate"),
+    field("created by", "createdBy"),
+    field("approved by", "approvedBy"),
+    moment("changed", "updatedAt"),
+    moment("expires", "expirationDate"),
+    moment("last used", "lastUsedAt"),
+    moment("old key works until", "oldKeyExpiresAt"),
+    field("etag", "etag"),
+]
+
+
+def show_key(key: Item, output: Format) -> None:
+    """A key, as much as there is to say of it, and how far a change of it has reached."""
+    show_one(key, told(key, _KEY), output)
+    tell(key, output)
+
+
+def one_form(output: Format, *, quiet: bool) -> None:
+    """UsageError when both the key alone and the whole answer are asked for."""
+    if quiet and output is not Format.TABLE:
+        raise UsageError(f"--quiet prints the key alone, --output {output} the whole answer; give one of them")
+
+
+def show_secret(answer: Json, about: list[Column], output: Format, *, quiet: bool, note: str = "") -> None:
+    """A key that was made just now, whole, this once. RefusedError when it alone is asked for and the server does not show it."""
+    key = answer.get("key")
+    if quiet:
+        if not key:
+            raise RefusedError(f"the key is not shown: {note or 'the server gives no reason'}")
+        say(key)
+        return
+    show_one(answer, told(answer, about), output)
+    if output is Format.TABLE and key:
+        say("\nYour key, shown only this once. Keep it now:\n")
+        say(key + "\n")
+    elif not key:
+        warn(f"the key is not shown: {note or 'the server gives no reason'}")
