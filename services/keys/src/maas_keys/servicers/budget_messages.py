@@ -12,6 +12,8 @@ from maas_keys.core.limit_drafts import budget_of
 from maas_keys.core.money import micro_dollars
 from maas_keys.servicers.patches import Presence
 
+NO_MONEY = "0: a budget is 0.000001 dollars at least; leave it out for none"
+
 
 class _HasBudget(Protocol):
     @property
@@ -24,7 +26,7 @@ def unpack_budget(request: _HasBudget, fields: Presence) -> Budget | None:
     """The budget of something new."""
     patch = unpack_budget_patch(request, fields)
     if patch is not None and not patch.amount:
-        raise InvalidArgumentError.of("budget_usd", "0: a budget is 0.000001 dollars at least; leave it out for none")
+        raise InvalidArgumentError.of("budget_usd", NO_MONEY)
     return patch.of(None) if patch else None
 
 
