@@ -18,6 +18,12 @@ def test_a_minted_key_has_its_format_and_names_its_id():
     assert key_id_of(made.text) is None
 
 
+def test_a_new_secret_for_an_id_keeps_the_id():
+    made = mint("sk-acme-", "abcdefghijkl")
+    assert made.id == key_id_of(made.text, "sk-acme-") == "abcdefghijkl"
+    assert made.text != mint("sk-acme-", "abcdefghijkl").text
+
+
 def test_two_keys_are_never_the_same():
     assert len({mint().text for _ in range(100)}) == 100
 

@@ -35,9 +35,9 @@ class Minted:
         return f"Minted(id={self.id!r})"
 
 
-def mint(prefix: str = DEFAULT_PREFIX, *, random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> Minted:
-    """Make a key from 256 random bits; its id comes from bits of its own."""
-    key_id = new_id(random_bytes)
+def mint(prefix: str = DEFAULT_PREFIX, key_id: str = "", *, random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> Minted:
+    """Make a key from 256 random bits; its id, when none is given, comes from bits of its own."""
+    key_id = key_id or new_id(random_bytes)
     body = f"{prefix}{key_id}_{_base62(int.from_bytes(random_bytes(_SECRET_BYTES)), _SECRET_LENGTH)}"
     return Minted(key_id, body + _checksum(body))
 

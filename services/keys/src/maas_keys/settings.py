@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from socket import gethostname
-from typing import Self
 
-from maas_common.apikey import DEFAULT_PREFIX, Peppers
-from maas_common.auth.principal import EVERYBODY_SIGNED_IN
-from maas_common.settings import WatchedServiceSettings, read_secret
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from maas_keys.core.creation import Terms
 from maas_keys.core.lifetime import Lifetime
+from maas_keys.terms_settings import TermsSettings
 
 
-class KeysSettings(WatchedServiceSettings):
+class KeysSettings(TermsSettings):
     """Environment prefix MAAS_KEYS_."""
 
     model_config = SettingsConfigDict(env_prefix="MAAS_KEYS_")
@@ -29,19 +24,11 @@ class KeysSettings(WatchedServiceSettings):
         "The database belongs to this service alone.",
         repr=False,
     )
-    pepper_file: Path = Field(
-        description="File with the secrets that keys are hashed with, lines of <id>:<64 hex digits>; new keys get the first. "
-        "A key whose pepper is taken out works no more."
-    )
-    key_prefix: str = Field(DEFAULT_PREFIX, description="What new keys begin with.", pattern="^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")
-    default_expiry: str = Field("90d", description="How long a key lives when nobody says: <n>s, m, h or d.")
-    max_expiry: str = Field("90d", description="How long a key may live at most.")
+    registry_address: str = Field("127.0.0.1:50053", description="host:port of the registry service, which knows the tiers.")
     poll_s: float = Field(0.2, description="How often the database is asked what other replicas changed, and whether it answers.", gt=0)
     history: int = Field(
         10_000, description="How many changes are kept for watchers that come back; one that missed more starts anew.", ge=1, le=100_000
     )
-
-    groups_max_age: str = Field("30d", description="How long groups that a token vouched for are relied on without a new sign-in.")
     ephemeral_keep: str = Field("1h", description="How long ephemeral keys are kept after they expired.")
     cleanup_every_s: float = Field(60.0, description="How often ephemeral keys that are to be kept no longer are looked for.", gt=0)
     replica_name: str = Field(
@@ -52,28 +39,8 @@ class KeysSettings(WatchedServiceSettings):
         1.0, description="How often replicas tell each other that they are there; one that is silent for five of these is lost.", gt=0
     )
 
-    @field_validator("default_expiry", "max_expiry", "groups_max_age", "ephemeral_keep")
+    @field_validator("ephemeral_keep")
     @classmethod
-    def _is_lifetime(cls, text: str) -> str:
+    def _keep_is_lifetime(cls, text: str) -> str:
         Lifetime.parse(text)
         return text
-
-    @model_validator(mode="after")
-    def _default_is_allowed(self) -> Self:
-        if Lifetime.parse(self.default_expiry).seconds > Lifetime.parse(self.max_expiry).seconds:
-            raise ValueError(f"default_expiry {self.default_expiry} is longer than max_expiry {self.max_expiry}")
-        return self
-
-    def terms(self) -> Terms:
-        """What keys are made by; OSError or ValueError that names the pepper file when it can't be read."""
-        try:
-            peppers = Peppers.parse(read_secret(self.pepper_file).get_secret_value())
-        except ValueError as error:
-            raise ValueError(f"{self.pepper_file}: {error}") from None
-        return Terms(
-            prefix=self.key_prefix,
-            default_lifetime=Lifetime.parse(self.default_expiry),
-            longest_lifetime=Lifetime.parse(self.max_expiry),
-            everybody=EVERYBODY_SIGNED_IN,
-            peppers=peppers,
-        )

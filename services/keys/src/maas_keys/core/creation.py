@@ -2,75 +2,93 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from maas_common.apikey import Minted, Peppers
-from maas_common.errors import InvalidArgumentError, PermissionDeniedError
+from maas_common.apikey import Minted
+from maas_common.auth.roles import Reach
+from maas_common.errors import InvalidArgumentError, NotFoundError, PermissionDeniedError
 
-from maas_keys.core.api_key import DEFAULT_TENANT, ApiKey, KeyHash, Owner
+from maas_keys.core.api_key import ApiKey, KeyHash, KeyKind, Owner
 from maas_keys.core.caller import Caller
-from maas_keys.core.lifetime import Lifetime, lifetime
-from maas_keys.core.text import check_line, check_name
+from maas_keys.core.details import Details, Ground, with_details
+from maas_keys.core.key_access import SERVICE
+from maas_keys.core.key_owner import SELF, OwnerDraft
+from maas_keys.core.terms import Terms
+from maas_keys.core.text import check_line
+
+CREATE = f"{SERVICE}/CreateApiKey"
 
 
 @dataclass(frozen=True, slots=True)
 class KeyOrder:
-    """What somebody asks for; empty where they said nothing."""
+    """What somebody asks for."""
 
-    name: str
-    description: str = ""
-    expires_in: str = ""
-    username: str = ""
-    groups: tuple[str, ...] = ()
+    details: Details
+    owner: OwnerDraft = field(default=SELF)
+    team: str = ""
+    kind: KeyKind = KeyKind.STANDARD
+    is_ephemeral: bool = False
     request_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What this service makes keys by."""
+def check_may_make(method: str, caller: Caller, team: str, terms: Terms) -> None:
+    """PermissionDeniedError when the caller makes no such keys, NotFoundError for a team that they can't see."""
+    held = {*caller.roles, *([f"team-{caller.teams[team]}"] if team in caller.teams else [])}
+    if held.isdisjoint(terms.creation_roles):
+        raise PermissionDeniedError("making API keys is switched off for your roles", reason="KEY_CREATION_OFF")
+    reach = caller.reach(method, team)
+    if reach is Reach.ALL:
+        return
+    if team and team not in caller.teams:
+        raise NotFoundError(f'team "{team}" does not exist', metadata={"team": team})
+    if team and reach is not Reach.TEAM:
+        raise PermissionDeniedError(f'team "{team}": as its {caller.teams[team]} you make no keys in it; its owners and members do')
+    if reach is Reach.NONE:
+        raise PermissionDeniedError("you make no API keys of your own: that takes the role model-consumer; name a team that you are in")
 
-    prefix: str
-    default_lifetime: Lifetime
-    longest_lifetime: Lifetime
-    everybody: str
-    """The group that every user is in."""
-    peppers: Peppers
+
+def makes_keys(caller: Caller, terms: Terms) -> bool:
+    """Whether the caller may make keys, of their own or in any of their teams."""
+    for team in ("", *caller.teams):
+        try:
+            check_may_make(CREATE, caller, team, terms)
+        except PermissionDeniedError:
+            continue
+        return True
+    return False
 
 
-def new_key(order: KeyOrder, caller: Caller, terms: Terms, minted: Minted, *, now: float) -> ApiKey:
-    """The key to store for a minted one; InvalidArgumentError or PermissionDeniedError when the order can't be met."""
-    check_name("name", order.name)
-    check_line("description", order.description, allowed="\t\r\n")
+def check_order(order: KeyOrder) -> None:
+    """InvalidArgumentError for what does not go together."""
     check_line("request_id", order.request_id)
-    owner = _owner(order, caller, terms.everybody)
-    lives = lifetime(order.expires_in, default=terms.default_lifetime, longest=terms.longest_lifetime)
-    return ApiKey(
+    check_line("team", order.team)
+    if order.kind is KeyKind.STANDARD:
+        return
+    for name, is_given in (("team", bool(order.team)), ("username", order.owner != SELF), ("ephemeral", order.is_ephemeral)):
+        if is_given:
+            raise InvalidArgumentError.of(name, f"a {order.kind} key is one's own, one for each person; leave it out")
+
+
+def new_key(order: KeyOrder, owner: Owner, caller: Caller, minted: Minted, ground: Ground) -> ApiKey:
+    """The key to store for a minted one; InvalidArgumentError when the order can't be met."""
+    terms, now = ground.terms, int(ground.now)
+    blank = ApiKey(
         id=minted.id,
         prefix=terms.prefix,
-        tenant=DEFAULT_TENANT,
-        name=order.name,
-        description=order.description,
+        tenant=caller.tenant,
+        name="",
+        description="",
         owner=owner,
-        created_by=caller.owner.user,
+        created_by=caller.name,
         request_id=order.request_id,
-        hash=KeyHash(*terms.peppers.hash(minted.text)),
-        created_at=int(now),
-        expires_at=int(now) + lives.seconds,
+        hashes=(KeyHash(*terms.peppers.hash(minted.text)),),
+        created_at=now,
+        updated_at=now,
+        expires_at=now,
+        kind=order.kind,
+        is_ephemeral=order.is_ephemeral,
+        team=order.team,
+        limits=terms.playground_limits if order.kind is KeyKind.PLAYGROUND else (),
     )
-
-
-def _owner(order: KeyOrder, caller: Caller, everybody: str) -> Owner:
-    """The caller, or whom an administrator names: the subject of that name at the administrator's own issuer."""
-    if not order.username and not order.groups:
-        return caller.owner
-    if not caller.is_admin:
-        raise PermissionDeniedError("username, groups: only administrators make keys for others; leave both out to make your own")
-    if not order.username:
-        raise InvalidArgumentError.of("username", "is missing; groups are given together with the user they belong to")
-    if order.username != order.username.strip():
-        raise InvalidArgumentError.of("username", "has white space around it; leave that out")
-    check_line("username", order.username)
-    for index, group in enumerate(order.groups):
-        check_line(f"groups[{index}]", group)
-    groups = tuple(dict.fromkeys([*order.groups, everybody]))
-    return Owner(caller.owner.issuer, order.username, order.username, groups)
+    key = with_details(blank, replace(order.details, expires_in=order.details.expires_in or ""), ground)
+    return key if ground.is_admin else terms.approval.of_new(key)

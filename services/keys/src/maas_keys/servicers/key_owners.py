@@ -1,0 +1,40 @@
+"""Finds, and keeps, those that keys are made for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from maas_common.errors import NotFoundError
+
+from maas_keys.core.api_key import Owner, OwnerKind
+from maas_keys.core.caller import Caller
+from maas_keys.core.key_owner import SELF, OwnerDraft, check_owner, group_owner, name_to_find, owner_of
+from maas_keys.core.user import Person
+from maas_keys.ports import TeamStore, UserStore
+
+
+class KeyOwners:
+    """Owners that administrators name need not be known yet."""
+
+    def __init__(self, users: UserStore, teams: TeamStore) -> None:
+        self._users = users
+        self._teams = teams
+
+    async def find(self, draft: OwnerDraft, caller: Caller, now: int) -> tuple[Owner, Person | None]:
+        """Who is meant, and what is to be kept of them before they own a key."""
+        check_owner(draft, caller)
+        if draft == SELF:
+            return caller.user.owner, None
+        if draft.kind is OwnerKind.GROUP:
+            return group_owner(draft.username), None
+        return owner_of(draft, await self._users.find(caller.tenant, name_to_find(draft)), caller, now)
+
+    async def keep(self, people: Sequence[Person], now: int) -> None:
+        """Know these people."""
+        if people:
+            await self._users.import_(people, at=now, dry_run=False)
+
+    async def check_team(self, team: str, caller: Caller) -> None:
+        """NotFoundError when there is no such team in the caller's tenant."""
+        if team and team not in caller.teams and await self._teams.get(caller.tenant, team) is None:
+            raise NotFoundError(f'team "{team}" does not exist', metadata={"team": team})
