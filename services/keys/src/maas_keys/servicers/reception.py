@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from cachetools import LRUCache
-from maas_common.auth.principal import EVERYBODY_SIGNED_IN, Principal
+from maas_common.auth.principal import DEFAULT_TENANT, EVERYBODY_SIGNED_IN, Principal
 from maas_common.clock import Clock
+from maas_common.errors import PermissionDeniedError
 
 from maas_keys.core.caller import Caller
 from maas_keys.core.user import Person, User
-from maas_keys.ports import TeamStore, UserStore
+from maas_keys.ports import TeamStore, TenantStore, UserStore
 
 _SEEN_EVERY_S = 60
 _REMEMBERED = 20_000
@@ -17,14 +18,18 @@ _REMEMBERED = 20_000
 class Reception:
     """Knows every caller as a user. Remembers of each what was last kept, so that most calls write nothing."""
 
-    def __init__(self, users: UserStore, teams: TeamStore, clock: Clock) -> None:
+    def __init__(self, users: UserStore, teams: TeamStore, tenants: TenantStore, clock: Clock) -> None:
         self._users = users
         self._teams = teams
+        self._tenants = tenants
         self._clock = clock
         self._kept: LRUCache[tuple[str, str, str], tuple[User, float]] = LRUCache(_REMEMBERED)
 
     async def caller(self, principal: Principal) -> Caller:
-        """Who calls, synchronised with the users that are known. Newer tokens win over older ones, whichever comes first."""
+        """Who calls, synchronised with the users that are known. Newer tokens win over older ones, whichever comes first.
+
+        PermissionDeniedError for people of a tenant that nobody has made.
+        """
         user = await self._user(_person(principal, int(self._clock.now())))
         return Caller(user, principal.roles, await self._teams.roles_of(principal.tenant, principal.user))
 
@@ -32,9 +37,14 @@ class Reception:
         identity, now = (person.tenant, person.issuer, person.subject), self._clock.now()
         user, seen_at = self._kept.get(identity, (None, 0.0))
         if user is None or now - seen_at >= _SEEN_EVERY_S or _tells_news(person, user.person):
+            await self._check_tenant(person.tenant)
             user = await self._users.seen(person, at=int(now))
             self._kept[identity] = (user, now)
         return user
+
+    async def _check_tenant(self, name: str) -> None:
+        if await self._tenants.get(name) is None:
+            raise PermissionDeniedError(f'tenant "{name}" does not exist yet; an administrator of the tenant "{DEFAULT_TENANT}" makes it')
 
 
 def _person(principal: Principal, now: int) -> Person:
