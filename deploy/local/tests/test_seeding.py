@@ -166,4 +166,4 @@ def test_a_new_database_gets_everything_whatever_was_created_before(run_manageme
 
     assert len(done.created) == len(catalogue.tiers) + len(catalogue.models)
     tiers = {person.name: tier_of(address, person, tokens[person.name]) for person in read_people(settings.config)}
-    assert tiers == {"admin": "free", "alice": "free", "bob": "premium", "carol": "enterprise"}
+    assert tiers == {"admin": "free", "alice": "free", "bob": "premium", "carol": "enterprise", "dana": "free"}

@@ -31,12 +31,13 @@ def read_catalogue(config: Path, model_url: str) -> Catalogue:
     """
     tiers, models = config / "tiers.yaml", config / "models.yaml"
     return Catalogue(
-        tiers=tuple(_request(tiers, entry, CreateTierRequest()) for entry in _entries(tiers)),
-        models=tuple(_request(models, _with_model_url(entry, model_url), CreateModelRequest()) for entry in _entries(models)),
+        tiers=tuple(_request(tiers, entry, CreateTierRequest()) for entry in entries(tiers)),
+        models=tuple(_request(models, _with_model_url(entry, model_url), CreateModelRequest()) for entry in entries(models)),
     )
 
 
-def _entries(path: Path) -> list[dict[str, Any]]:
+def entries(path: Path) -> list[dict[str, Any]]:
+    """What a file lists; ValueError names it when it is no list of entries with fields."""
     try:
         entries = yaml.safe_load(path.read_text())
     except yaml.YAMLError as error:

@@ -78,12 +78,18 @@ def service_environment(name: str, settings: LocalSettings, state: StateFolder, 
         "METRICS_PORT": str(getattr(settings, f"{name}_metrics_port")),
         "WORKLOAD_SECRET_FILE": str(secrets.workload),
         "OIDC_ISSUER": settings.issuer_url,
+        "MODEL_OWNER_GROUPS": json.dumps(["model-owners"]),
         "SHUTDOWN_GRACE_S": str(settings.stop_grace_s / 2),
     }
     own = {
-        "keys": {"DATABASE_URL": _sqlite(state.database("keys")), "PEPPER_FILE": str(secrets.pepper)},
+        "keys": {
+            "DATABASE_URL": _sqlite(state.database("keys")),
+            "PEPPER_FILE": str(secrets.pepper),
+            "REGISTRY_ADDRESS": settings.grpc_address("registry"),
+        },
         "registry": {
             "DATABASE_URL": _sqlite(state.database("registry")),
+            "KEYS_ADDRESS": settings.grpc_address("keys"),
             "ALLOWED_ENDPOINT_RANGES": json.dumps(["127.0.0.0/8"]),
         },
         "authz": {

@@ -19,21 +19,28 @@ from maas_local.state import write_private
 
 _TIMEOUT_S = 30.0
 _PAGE = 500
-_REFUSALS = {
+REFUSALS = {
     grpc.StatusCode.ALREADY_EXISTS,
     grpc.StatusCode.FAILED_PRECONDITION,
     grpc.StatusCode.INVALID_ARGUMENT,
     grpc.StatusCode.NOT_FOUND,
 }
+"""Answers after which the rest can be seeded all the same."""
 
 
 @dataclass(slots=True)
 class Seeded:
-    """What seeding did. `refused` has what the registry did not take, with its reason: usually an administrator's change is in the way."""
+    """What seeding did. `refused` has what a service did not take, with its reason: usually an administrator's change is in the way."""
 
     created: list[str] = field(default_factory=list)
     moved: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+
+    def add(self, other: Seeded) -> None:
+        """What was done elsewhere too."""
+        self.created += other.created
+        self.moved += other.moved
+        self.refused += other.refused
 
 
 @dataclass(slots=True)
@@ -84,7 +91,7 @@ class Seeder:
         try:
             call(request, metadata=self._metadata, timeout=_TIMEOUT_S)
         except grpc.RpcError as error:
-            if error.code() not in _REFUSALS:
+            if error.code() not in REFUSALS:
                 raise
             self._done.refused.append(f"{what}: {error.details()}")
             return False

@@ -14,6 +14,7 @@ from maas_local.management import sign_in
 from maas_local.parts import process_specs
 from maas_local.people import Person, read_people
 from maas_local.sample_keys import SampleKey, ensure_sample_keys, tier_of
+from maas_local.sample_teams import read_teams, seed_teams
 from maas_local.secrets import ensure_secrets, secret_files
 from maas_local.seeding import Seeded, seed_catalogue
 from maas_local.settings import LocalSettings
@@ -48,6 +49,7 @@ class Stack:
         self.people = {person.name: person for person in read_people(settings.config)}
         self._secrets = secret_files(self.state)
         self._catalogue = read_catalogue(settings.config, settings.model_url)
+        self._teams = read_teams(settings.config)
         self.processes = Supervisor(process_specs(settings, self.state, self._secrets), report, stop_grace_s=settings.stop_grace_s)
         self._held = ExitStack()
 
@@ -72,8 +74,11 @@ class Stack:
         self.processes.wait_ready(self.settings.start_timeout_s)
 
     def seed(self) -> Seeded:
-        """Create what is missing of the sample catalogue."""
-        return seed_catalogue(self.settings.grpc_address("registry"), self.token(ADMIN), self._catalogue, self.state.seeded)
+        """Create what is missing of the sample catalogue and the sample teams."""
+        token = self.token(ADMIN)
+        seeded = seed_catalogue(self.settings.grpc_address("registry"), token, self._catalogue, self.state.seeded)
+        seeded.add(seed_teams(self.settings.grpc_address("keys"), token, self.people.values(), self._teams, self.state.seeded_teams))
+        return seeded
 
     def samples(self) -> list[Sample]:
         """The sample keys, made where none works."""

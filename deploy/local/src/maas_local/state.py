@@ -49,6 +49,11 @@ class StateFolder:
         return self.root / "seeded.json"
 
     @property
+    def seeded_teams(self) -> Path:
+        """Which sample teams were made once."""
+        return self.root / "seeded-teams.json"
+
+    @property
     def envoy_config(self) -> Path:
         """Envoy's configuration as rendered for this run."""
         return self.root / "envoy.json"
