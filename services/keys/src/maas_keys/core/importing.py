@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from maas_common.apikey import foreign_key_id
 from maas_common.errors import InvalidArgumentError
@@ -29,7 +29,7 @@ class ForeignKey:
     groups: tuple[str, ...] = ()
     expires_at: int | None = None
     created_at: int | None = None
-    labels: Mapping[str, str] = NO_LABELS
+    labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS)
     subscription: str = ""
     team: str = ""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +12,7 @@ import structlog
 from maas_common.errors import UnavailableError
 from maas_common.watch import NOT_BACK, Enforced, WatchHub
 
-from maas_keys.core.replica import Followers, Replica, lagging
+from maas_keys.core.replica import Followers, lagging
 from maas_keys.ports import Replicas
 
 log = structlog.get_logger(__name__)
