@@ -50,7 +50,7 @@ def test_a_key_is_shown_as_it_is_given(admin: World) -> None:
 @pytest.mark.parametrize("flag", ["--ephemeral", "--playground"])
 def test_an_ephemeral_or_playground_key_needs_no_name(admin: World, flag: str) -> None:
     assert admin.run("keys", "create", flag, "-q").stdout == WHOLE + "\n"
-    assert sent(admin) == {"ephemeral": True} if flag == "--ephemeral" else {"kind": "playground"}
+    assert sent(admin) == ({"ephemeral": True} if flag == "--ephemeral" else {"name": "Playground", "kind": "playground"})
 
 
 @pytest.mark.parametrize(

@@ -42,9 +42,9 @@ class Column:
     is_whole: bool = False
 
 
-def field(title: str, name: str) -> Column:
+def field(title: str, name: str, *, is_whole: bool = False) -> Column:
     """A field as it is; a list's members joined by commas."""
-    return Column(title, lambda item: text_of(item.get(name)))
+    return Column(title, lambda item: text_of(item.get(name)), is_whole=is_whole)
 
 
 def moment(title: str, name: str) -> Column:

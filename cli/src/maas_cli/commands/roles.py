@@ -16,7 +16,7 @@ from maas_cli.state import connect
 PATH = "/v1/role-assignments"
 PAGE_MAX = 100
 _ASSIGNED = [
-    field("id", "id"),
+    field("id", "id", is_whole=True),
     field("role", "role"),
     field("kind", "memberKind"),
     field("member", "member"),

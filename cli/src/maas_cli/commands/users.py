@@ -21,7 +21,7 @@ def _teams(user: Item) -> str:
 
 
 _USERS = [
-    field("id", "id"),
+    field("id", "id", is_whole=True),
     field("name", "username"),
     field("email", "email"),
     field("groups", "groups"),

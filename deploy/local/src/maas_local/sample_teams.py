@@ -36,12 +36,14 @@ def read_teams(config: Path) -> list[SampleTeam]:
     path = config / "teams.yaml"
     teams = []
     for entry in entries(path):
+        if "id" not in entry:
+            raise ValueError(f"{path}: {entry.get('name', 'a team')}: id is missing")
         order = {name: value for name, value in entry.items() if name != "members"}
         try:
             members = tuple(ParseDict({"id": entry["id"], **member}, AddTeamMemberRequest()) for member in entry.get("members", ()))
             teams.append(SampleTeam(ParseDict(order, CreateTeamRequest()), members))
-        except (KeyError, TypeError, ParseError) as error:
-            raise ValueError(f"{path}: {entry.get('id', 'a team without an id')}: {error}") from None
+        except (TypeError, ParseError) as error:
+            raise ValueError(f"{path}: {entry['id']}: {error}") from None
     return teams
 
 

@@ -66,10 +66,10 @@ def bulk_revoke(  # noqa: PLR0913 - options, by name
     yes: Yes = False,
     output: Output = Format.TABLE,
 ) -> None:
-    """End every key that fits all that is given, for ever: your own when nothing is.
+    """End every key that fits all that is given, for ever: your own when nothing is given; administrators have to say which.
 
     Examples:
-    maas keys bulk-revoke --dry-run
+    maas keys bulk-revoke
     maas keys bulk-revoke --user bob --dry-run
     maas keys bulk-revoke --team search --label env=test
     maas keys bulk-revoke --user bob --yes

@@ -100,7 +100,7 @@ def create(  # noqa: PLR0913 - options, by name
     if not (name or ephemeral or playground):
         raise UsageError("want a name: maas keys create NAME; only ephemeral keys may do without")
     order = key_fields(
-        name=name,
+        name=name or ("Playground" if playground else None),
         expiresIn=expires_in,
         description=description,
         team=team,

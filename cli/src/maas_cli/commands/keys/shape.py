@@ -41,11 +41,11 @@ def _scope(key: Item) -> str:
 
 
 KEYS = [
-    field("id", "id"),
+    field("id", "id", is_whole=True),
     field("name", "name"),
     Column("owner", _owner),
     field("team", "team"),
-    field("status", "status"),
+    field("status", "status", is_whole=True),
     minute("expires", "expirationDate"),
     minute("last used", "lastUsedAt"),
 ]

@@ -24,10 +24,10 @@ def _budget(key: Item) -> str:
 
 
 _KEYS = [
-    field("id", "id"),
+    field("id", "id", is_whole=True),
     field("name", "alias"),
     field("owner", "username"),
-    field("status", "status"),
+    field("status", "status", is_whole=True),
     field("models", "models"),
     Column("budget", _budget),
     minute("expires", "expires_at"),
