@@ -1,103 +1,127 @@
-"""What a key is made of, for whom, and what is refused."""
+"""What a key is made of, and who makes which."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from maas_common.apikey import Minted, Peppers, hash_key
-from maas_common.errors import InvalidArgumentError, PermissionDeniedError
-from maas_keys.core.api_key import Owner
-from maas_keys.core.caller import Caller
-from maas_keys.core.creation import KeyOrder, Terms, new_key
+from maas_common.apikey import hash_key
+from maas_common.errors import NotFoundError, PermissionDeniedError
+from maas_keys.core.api_key import KeyKind
+from maas_keys.core.approval import Approval
+from maas_keys.core.creation import CREATE, KeyOrder, check_may_make, check_order, makes_keys, new_key
+from maas_keys.core.details import Details
+from maas_keys.core.key_owner import OwnerDraft
 from maas_keys.core.lifetime import Lifetime
 
-PEPPER = b"p" * 32
-TERMS = Terms(
-    prefix="sk-test-",
-    default_lifetime=Lifetime.parse("30d"),
-    longest_lifetime=Lifetime.parse("90d"),
-    everybody="system:authenticated",
-    peppers=Peppers({"p2": PEPPER, "p1": b"o" * 32}),
+DAY_S = 86_400
+
+
+@pytest.fixture
+def made(caller, ground, minted):
+    def making(order=None, by=None, **said):
+        by = by or caller()
+        return new_key(order or KeyOrder(Details(name="laptop")), by.user.owner, by, minted, ground(**said))
+
+    return making
+
+
+def test_a_key_belongs_to_its_owner_with_the_groups_they_have_now(made, caller):
+    key = made(KeyOrder(Details(name="laptop", description="two\n\tlines"), team="ds", request_id="r-1"))
+    assert key.owner == caller().user.owner
+    assert (key.owner.user, key.created_by, key.owner.groups) == ("https://idp|sub-alice", "https://idp|sub-alice", ("staff",))
+    assert (key.id, key.shown, key.masked, key.tenant) == ("abcdefghijkl", "sk-test-abcdefghijkl", "sk-test-abc…", "default")
+    assert (key.name, key.description, key.team, key.request_id) == ("laptop", "two\n\tlines", "ds", "r-1")
+
+
+def test_only_the_hash_under_the_newest_pepper_is_kept(made, minted):
+    (kept,) = made().hashes
+    assert (kept.pepper_id, kept.digest, kept.until) == ("p2", hash_key(minted.text, b"p" * 32), None)
+    assert minted.text not in repr(made())
+    assert repr(kept.digest) not in repr(made())
+
+
+def test_it_ends_a_lifetime_after_now(made):
+    assert (made().created_at, made().updated_at, made().expires_at) == (1000, 1000, 1000 + 30 * DAY_S)
+    assert made(KeyOrder(Details(name="x", expires_in="90m"))).expires_at == 1000 + 5400
+
+
+def test_an_ephemeral_key_lives_an_hour_and_needs_no_name(made, wrong_fields):
+    key = made(KeyOrder(Details(name=""), is_ephemeral=True))
+    assert (key.name, key.is_ephemeral, key.expires_at) == ("", True, 1000 + 3600)
+    assert made(KeyOrder(Details(name="", expires_in="5m"), is_ephemeral=True)).expires_at == 1300
+    assert wrong_fields(made, KeyOrder(Details(name="\n", expires_in="2h"), is_ephemeral=True)) == ["name", "expires_in"]
+
+
+def test_a_playground_key_has_limits_of_its_own_and_no_budget(made, terms, wrong_fields):
+    key = made(KeyOrder(Details(name="try"), kind=KeyKind.PLAYGROUND))
+    assert (key.kind, key.limits, key.budget) == (KeyKind.PLAYGROUND, terms().playground_limits, None)
+
+
+def test_self_service_past_a_line_waits_for_an_approver_an_administrators_key_does_not(made, terms):
+    line = terms(approval=Approval(lifetime=Lifetime.parse("1d")))
+    assert made(terms=line).pending_reasons == ("it lives longer than 1d",)
+    assert made(terms=line, is_admin=True).pending_reasons == ()
+
+
+@pytest.mark.parametrize("kind", [KeyKind.PERSONAL, KeyKind.PLAYGROUND])
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [({"team": "ds"}, "team"), ({"owner": OwnerDraft("bob")}, "username"), ({"is_ephemeral": True}, "ephemeral")],
 )
-MINTED = Minted("abcdefghijkl", "sk-test-abcdefghijkl_secret")
-ALICE = Caller(Owner("https://idp", "sub-1", "alice", ("staff", "system:authenticated")))
-ADMIN = Caller(Owner("https://idp", "sub-0", "root", ("maas-admins", "system:authenticated")), is_admin=True)
-NOW = 1000.75
+def test_what_there_is_one_of_for_each_person_is_their_own(kind, fields, field, wrong_fields):
+    assert wrong_fields(check_order, KeyOrder(Details(name="x"), kind=kind, **fields)) == [field]
+    check_order(KeyOrder(Details(name="x"), kind=kind))
+    check_order(KeyOrder(Details(name="x"), **fields))
 
 
-def made(caller=ALICE, **order):
-    return new_key(KeyOrder(**{"name": "laptop"} | order), caller, TERMS, MINTED, now=NOW)
-
-
-def test_a_key_belongs_to_its_caller_with_the_groups_they_have_now():
-    key = made(description="two\n\tlines", request_id="r-1")
-    assert key.owner == ALICE.owner
-    assert (key.owner.user, key.created_by) == ("https://idp|sub-1", "https://idp|sub-1")
-    assert (key.id, key.shown, key.tenant) == ("abcdefghijkl", "sk-test-abcdefghijkl", "default")
-    assert (key.name, key.description, key.request_id) == ("laptop", "two\n\tlines", "r-1")
-
-
-def test_only_the_hash_under_the_newest_pepper_is_kept():
-    key = made()
-    assert (key.hash.pepper_id, key.hash.digest) == ("p2", hash_key(MINTED.text, PEPPER))
-    assert MINTED.text not in repr(key)
-    assert repr(key.hash.digest) not in repr(key)
-
-
-def test_it_ends_a_lifetime_after_now():
-    assert (made().created_at, made().expires_at) == (1000, 1000 + 30 * 86_400)
-    assert made(expires_in="90m").expires_at == 1000 + 5400
+@pytest.mark.parametrize("field", ["request_id", "team"])
+def test_what_no_database_takes_is_refused(field, wrong_fields):
+    assert wrong_fields(check_order, KeyOrder(Details(name="x"), **{field: "a\x00b"})) == [field]
 
 
 @pytest.mark.parametrize(
-    ("groups", "kept"),
+    ("roles", "teams", "team"),
     [
-        ((), ("system:authenticated",)),
-        (("a", "b", "a"), ("a", "b", "system:authenticated")),
-        (("system:authenticated", "a"), ("system:authenticated", "a")),
+        (["admin"], {}, ""),
+        (["admin"], {}, "ds"),
+        (["model-consumer"], {}, ""),
+        (["model-owner"], {"ds": "member"}, "ds"),
+        (["model-owner"], {"ds": "owner"}, "ds"),
     ],
 )
-def test_an_administrator_names_another_owner_at_their_own_issuer(groups, kept):
-    key = made(ADMIN, username="bob", groups=groups)
-    assert key.owner == Owner("https://idp", "bob", "bob", kept)
-    assert key.created_by == "https://idp|sub-0"
-
-
-def test_an_administrator_who_names_nobody_makes_their_own():
-    assert made(ADMIN).owner == ADMIN.owner
-
-
-@pytest.mark.parametrize("order", [{"username": "bob"}, {"groups": ("vip",)}, {"username": "alice", "groups": ("vip",)}])
-def test_nobody_else_names_an_owner_or_groups(order):
-    with pytest.raises(PermissionDeniedError, match="only administrators"):
-        made(ALICE, **order)
+def test_who_makes_keys(caller, terms, roles, teams, team):
+    check_may_make(CREATE, caller("bob", *roles, teams=teams), team, terms())
+    assert makes_keys(caller("bob", *roles, teams=teams), terms())
 
 
 @pytest.mark.parametrize(
-    ("order", "field"),
+    ("role", "teams", "message"),
     [
-        ({"name": ""}, "name"),
-        ({"name": " \t\u3000"}, "name"),
-        ({"name": "n" * 129}, "name"),
-        ({"name": "a\nb"}, "name"),
-        ({"name": "a\x1b[31m"}, "name"),
-        ({"name": "a\u2028b"}, "name"),
-        ({"name": "a\x9bb"}, "name"),
-        ({"description": "a\x00b"}, "description"),
-        ({"request_id": "a\x00b"}, "request_id"),
-        ({"expires_in": "91d"}, "expires_in"),
-        ({"groups": ("a",)}, "username"),
-        ({"username": " bob"}, "username"),
-        ({"username": " "}, "username"),
-        ({"username": "b\x00b"}, "username"),
-        ({"username": "bob", "groups": ("a", "b\x00")}, "groups[1]"),
+        ("model-owner", {}, "switched off for your roles"),
+        ("model-owner", {"ds": "viewer"}, "switched off for your roles"),
+        ("model-consumer", {"ds": "viewer"}, 'team "ds": as its viewer you make no keys'),
     ],
 )
-def test_what_is_wrong_is_named_by_its_field(order, field):
-    with pytest.raises(InvalidArgumentError) as caught:
-        made(ADMIN, **order)
-    assert [v.field for v in caught.value.violations] == [field]
+def test_who_makes_none(caller, terms, role, teams, message):
+    with pytest.raises(PermissionDeniedError, match=message):
+        check_may_make(CREATE, caller("bob", role, teams=teams), "ds", terms())
 
 
-@pytest.mark.parametrize("name", ["n", "n" * 128, "Büro-Laptop Nº 2", "鍵", "👩‍💻 key", " padded "])
-def test_names_of_any_script_are_kept_as_they_are(name):
-    assert made(name=name).name == name
+def test_who_makes_keys_in_a_team_only_is_told_to_name_it(caller, terms):
+    bob = caller("bob", "model-owner", teams={"ds": "member"})
+    with pytest.raises(PermissionDeniedError, match="name a team that you are in"):
+        check_may_make(CREATE, bob, "", replace(terms(), creation_roles=frozenset({"model-owner", "team-member"})))
+
+
+def test_a_team_that_one_is_not_in_does_not_exist(caller, terms):
+    with pytest.raises(NotFoundError, match='team "ds" does not exist'):
+        check_may_make(CREATE, caller("bob"), "ds", terms())
+
+
+def test_making_keys_is_switched_off_by_role(caller, terms):
+    only_teams = terms(creation_roles=frozenset({"team-owner"}))
+    for who, makes in ((caller("bob"), False), (caller("bob", teams={"ds": "owner"}), True), (caller("bob", "admin"), False)):
+        assert makes_keys(who, only_teams) is makes
+        with pytest.raises(PermissionDeniedError, match="making API keys is switched off for your roles"):
+            check_may_make(CREATE, who, "", only_teams)
