@@ -90,6 +90,28 @@ def test_limits_of_the_first_version_stay_as_they_were_on_the_way_up_and_down(en
         assert connection.execute(sa.select(tiers.c.limits)).scalar_one() == [PLAIN]
 
 
+MODEL = {"id": "m", "display_name": "M", "description": "", "url": "http://m.example/v1", "upstream_name": "m", "owned_by": "maas"} | {
+    "published_to": "all",
+    "tiers": [],
+    "created": 1,
+    "updated": 1,
+    "revision": 1,
+}
+
+
+def test_nobody_is_known_to_have_registered_models_of_before_and_on_the_way_down_they_stay(engine):
+    migrate(engine, MIGRATIONS)
+    downgrade(engine, "0002")
+    models = sa.Table("models", sa.MetaData(), autoload_with=engine)
+    with engine.begin() as connection:
+        connection.execute(models.insert().values(**MODEL))
+    migrate(engine, MIGRATIONS)
+    assert asyncio.run(SqlCatalogueStore(engine, history=10).read()).models["m"].owner == ""
+    downgrade(engine, "0002")
+    with engine.connect() as connection:
+        assert connection.execute(sa.select(models)).one()._asdict() == MODEL | {"pricing": None}
+
+
 @pytest.mark.parametrize(
     "limit",
     [

@@ -215,7 +215,7 @@ class CalendarWindow(Window):
         return _renewal(before.year, before.month, self.day), this
 
 
-def _parse(text: str) -> Window:
+def _parse(text: str) -> Window:  # noqa: PLR0911 - one for each kind
     if text == "-":
         return NoWindow(text)
     if text == "total":

@@ -11,6 +11,7 @@ from dataclasses import replace
 import grpc
 from maas.ratelimit.v1.limits_pb2_grpc import add_LimitsServiceServicer_to_server
 from maas_common.auth.principal import Access
+from maas_common.auth.remote_roles import RemoteRoles
 from maas_common.channels import connect
 from maas_common.clock import Clock, SystemClock
 from maas_common.errors import DomainError
@@ -32,14 +33,24 @@ from maas_ratelimit.servicers.should_rate_limit import ShouldRateLimit
 from maas_ratelimit.settings import RatelimitSettings
 
 NAME = "ratelimit"
-ACCESS = {"maas.ratelimit.v1.LimitsService": Access.PEOPLE_OR_WORKLOAD}
-"""The servicer tells administrators from others itself."""
+ACCESS = {
+    "maas.ratelimit.v1.LimitsService": Access.PEOPLE,
+    "maas.ratelimit.v1.LimitsService/Peek": Access.PEOPLE_OR_WORKLOAD,
+}
 _LAST_EVENTS_S = 3.0
 _PAUSES_S = 1.0
 
 
-def build(settings: RatelimitSettings, clock: Clock | None = None, registry: CollectorRegistry = REGISTRY) -> Service:
-    """The service, to be called on the event loop that it will run on. DomainError when its store is not fit."""
+def build(
+    settings: RatelimitSettings,
+    clock: Clock | None = None,
+    registry: CollectorRegistry = REGISTRY,
+    keys: grpc.aio.Channel | None = None,
+) -> Service:
+    """The service, to be called on the event loop that it will run on. DomainError when its store is not fit.
+
+    Without `keys` people's roles are those of settings.
+    """
     clock = clock or SystemClock()
     counting = _counting(settings, clock, registry)
     estimates = Estimates()
@@ -70,6 +81,7 @@ def build(settings: RatelimitSettings, clock: Clock | None = None, registry: Col
         engine=settings.engine,
         background=[*counting.background, forward_usage],
         clock=clock,
+        roles=RemoteRoles(keys, settings.workload_secret(), settings.roles_by_group(), clock) if keys else None,
     )
 
 
@@ -117,7 +129,7 @@ def main() -> None:
 
     def start() -> Service:
         try:
-            service = build(settings)
+            service = build(settings, keys=connect(settings.keys_address))
         except DomainError as error:
             raise RuntimeError(error.message) from error.__cause__
         return replace(service, background=[*service.background, _keep_pauses_short])

@@ -28,7 +28,9 @@ class RatelimitSettings(ServiceSettings):
         Path(".maas/ratelimit"),
         description="Folder of the journal of counters in memory. Two processes can't share one. Not used with Redis.",
     )
-    keys_address: str = Field("127.0.0.1:50054", description="host:port of the keys service, which takes in what was used.")
+    keys_address: str = Field(
+        "127.0.0.1:50054", description="host:port of the keys service, which takes in what was used and knows who has which role."
+    )
     headers: list[HeaderSet] = Field(
         ["x-ratelimit", "openai"],
         description="Rate limit headers on answers: x-ratelimit, openai (…-requests and …-tokens), ietf (RateLimit, RateLimit-Policy).",

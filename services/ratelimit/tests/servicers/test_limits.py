@@ -403,7 +403,7 @@ def alone(scenario) -> None:
     """Runs a scenario with the servicer alone, called by an administrator."""
 
     async def main() -> None:
-        bind_principal(Principal("iss", "root", "root", is_admin=True))
+        bind_principal(Principal("iss", "root", "root"))
         store = Slow()
         await scenario(LimitsServicer(store, store, Estimates(), FakeClock()), store)
 

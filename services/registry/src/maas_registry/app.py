@@ -11,6 +11,8 @@ from maas.registry.v1.catalog_pb2_grpc import add_CatalogServiceServicer_to_serv
 from maas.registry.v1.models_pb2_grpc import add_AvailableModelsServiceServicer_to_server, add_ModelsServiceServicer_to_server
 from maas.registry.v1.tiers_pb2_grpc import add_TiersServiceServicer_to_server
 from maas_common.auth.principal import Access
+from maas_common.auth.remote_roles import RemoteRoles
+from maas_common.channels import connect
 from maas_common.clock import Clock, SystemClock
 from maas_common.readiness import Readiness
 from maas_common.server import Service, run
@@ -43,8 +45,10 @@ ACCESS = {
 }
 
 
-def build(settings: RegistrySettings, *, resolver: Resolver | None = None, clock: Clock | None = None) -> Service:
-    """Join everything. To be called on the event loop; migrates the database when told to."""
+def build(
+    settings: RegistrySettings, *, keys: grpc.aio.Channel | None = None, resolver: Resolver | None = None, clock: Clock | None = None
+) -> Service:
+    """Join everything. To be called on the event loop; migrates the database when told to. Without `keys` roles are those of settings."""
     clock = clock or SystemClock()
     readiness = Readiness(READINESS)
     store = SqlCatalogueStore(_database(settings), history=settings.history)
@@ -70,6 +74,7 @@ def build(settings: RegistrySettings, *, resolver: Resolver | None = None, clock
         register=register,
         background=[rollout.run],
         clock=clock,
+        roles=RemoteRoles(keys, settings.workload_secret(), settings.roles_by_group(), clock) if keys else None,
     )
 
 
@@ -83,4 +88,8 @@ def _database(settings: RegistrySettings) -> Engine:
 def main() -> None:
     """The `maas-registry` command."""
     settings = RegistrySettings.load("maas-registry", "Keeps models and tiers, and tells Envoy and authz of them.")
-    run("registry", settings, partial(build, settings))
+
+    def start() -> Service:
+        return build(settings, keys=connect(settings.keys_address) if settings.keys_address else None)
+
+    run("registry", settings, start)

@@ -34,6 +34,10 @@ class RegistrySettings(WatchedServiceSettings):
     history: int = Field(1000, description="How many revisions back a watcher may resume from; further back it is sent everything.", ge=1)
     poll_s: float = Field(0.5, description="How soon changes made by another registry on the same database are noticed.", gt=0)
 
+    keys_address: str = Field(
+        "", description="host:port of the keys service, which is asked for roles that were assigned there; empty: those of settings alone."
+    )
+
     allowed_endpoint_ranges: list[IPv4Network | IPv6Network] = Field(
         [],
         description="Ranges like 127.0.0.0/8 that models' servers may be in although they are loopback, link-local, metadata, multicast, "

@@ -62,6 +62,7 @@ def a_model(model_id: str, revision: int = 1, *tiers: str) -> Model:
         updated=2,
         revision=revision,
         pricing=PRICES.get(model_id),
+        owner=f"https://issuer.example|{model_id}",
     )
 
 

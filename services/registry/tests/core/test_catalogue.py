@@ -13,23 +13,18 @@ MODEL, TIER = Kind.MODEL, Kind.TIER
 
 
 @pytest.mark.parametrize(
-    ("groups", "tier"),
+    ("groups", "tiers"),
     [
-        (("system:authenticated",), "free"),
-        (("system:authenticated", "premium-users"), "premium"),
-        (("board", "premium-users", "system:authenticated"), "enterprise"),
-        (("enterprise-users",), "enterprise"),
+        (("system:authenticated",), ["free"]),
+        (("system:authenticated", "premium-users"), ["premium", "free"]),
+        (("board", "premium-users", "system:authenticated"), ["enterprise", "premium", "free"]),
+        (("enterprise-users", "board"), ["enterprise"]),
+        (("strangers",), []),
+        ((), []),
     ],
 )
-def test_the_highest_level_among_ones_groups_wins(standard, groups, tier):
-    assert standard.tier_of(groups).name == tier
-
-
-@pytest.mark.parametrize(("groups", "shown"), [((), "none"), (("strangers", "guests"), "strangers, guests")])
-def test_groups_without_a_tier_are_named(standard, groups, shown):
-    with pytest.raises(NotFoundError, match=f"no tier has any of these groups: {shown}") as caught:
-        standard.tier_of(groups)
-    assert caught.value.reason == "NO_TIER"
+def test_groups_give_tiers_the_highest_level_first(standard, groups, tiers):
+    assert [tier.name for tier in standard.tiers_of(groups)] == tiers
 
 
 @pytest.mark.parametrize(

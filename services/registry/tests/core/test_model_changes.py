@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from maas_common.errors import AlreadyExistsError, ConflictError, InvalidArgumentError, NotFoundError
+from maas_common.errors import AlreadyExistsError, ConflictError, InvalidArgumentError, NotFoundError, PermissionDeniedError
 from maas_registry.core.endpoint import Endpoint
 from maas_registry.core.model import Audience, Pricing
 from maas_registry.core.model_changes import ModelDraft, ModelPatch, create_model, delete_model, update_model
@@ -12,11 +12,17 @@ HERE = Endpoint.parse("https://models.example.org/v1/")
 
 
 def created(catalogue, **fields):
-    return create_model(catalogue, ModelDraft(**({"id": "new", "endpoint": HERE} | fields)), revision=7, now=1000).models[0]
+    return create_model(catalogue, ModelDraft(**({"id": "new", "endpoint": HERE} | fields)), owner="iss|dana", revision=7, now=1000).models[
+        0
+    ]
 
 
-def updated(catalogue, model_id, **fields):
-    return update_model(catalogue, model_id, ModelPatch(**fields), revision=7, now=1000).models[0]
+def updated(catalogue, model_id, *, only_of=None, **fields):
+    return update_model(catalogue, model_id, ModelPatch(**fields), only_of=only_of, revision=7, now=1000).models[0]
+
+
+def deleted(catalogue, model_id, *, only_of=None, etag=""):
+    return delete_model(catalogue, model_id, only_of=only_of, etag=etag).deleted_models
 
 
 def test_what_a_new_model_does_not_say_is_filled_in(standard):
@@ -128,11 +134,30 @@ def test_a_model_whose_tiers_were_deleted_can_still_be_changed_in_other_things(c
 
 
 def test_updates_and_removals_refuse_what_is_not_there_or_was_changed_meanwhile(standard):
-    for act in (lambda: updated(standard, "other"), lambda: delete_model(standard, "other", etag="")):
+    for act in (lambda: updated(standard, "other"), lambda: deleted(standard, "other")):
         with pytest.raises(NotFoundError, match='model "other" does not exist'):
             act()
-    for act in (lambda: updated(standard, "for-all", etag="0"), lambda: delete_model(standard, "for-all", etag="0")):
+    for act in (lambda: updated(standard, "for-all", etag="0"), lambda: deleted(standard, "for-all", etag="0")):
         with pytest.raises(ConflictError, match='model "for-all" was changed meanwhile: its etag is "1", not "0"; read it again'):
             act()
     assert updated(standard, "for-all", etag="1")
-    assert delete_model(standard, "for-all", etag="1").deleted_models == ("for-all",)
+    assert deleted(standard, "for-all", etag="1") == ("for-all",)
+
+
+def test_who_may_change_their_own_models_only_changes_no_others(catalogue, standard):
+    mine = created(standard)
+    assert mine.owner == "iss|dana"
+    assert updated(catalogue(mine), "new", only_of="iss|dana", description="Mine.").owner == "iss|dana"
+    assert deleted(catalogue(mine), "new", only_of="iss|dana") == ("new",)
+    assert updated(catalogue(mine), "new", description="An administrator's words.").owner == "iss|dana"
+    for model_id, others in (("new", catalogue(mine)), ("for-all", standard)):
+        for act in (updated, deleted):
+            with pytest.raises(
+                PermissionDeniedError, match=f'model "{model_id}" was registered by somebody else; a model owner changes only'
+            ):
+                act(others, model_id, only_of="iss|eve")
+
+
+def test_a_model_that_nobody_is_known_to_have_registered_is_nobodys_own(standard):
+    with pytest.raises(PermissionDeniedError):
+        updated(standard, "for-all", only_of="iss|dana")

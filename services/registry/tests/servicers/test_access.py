@@ -34,7 +34,7 @@ PROGRAMS = [
 @pytest.mark.parametrize(
     ("service", "method", "request_message"), ADMINISTRATORS, ids=lambda value: value if isinstance(value, str) else ""
 )
-def test_what_administrators_do_is_closed_to_others(in_world, refused, service, method, request_message):
+def test_what_administrators_do_is_closed_to_users_and_programs(in_world, refused, service, method, request_message):
     async def scenario(world):
         call = getattr(getattr(world, service), method)
         assert (await refused(call(request_message, metadata=world.people.bearer("alice")))).code is DENIED

@@ -209,6 +209,18 @@ def test_the_tier_of_somebody_is_the_highest_of_their_groups(in_world, groups):
         for metadata in (world.people.bearer("alice"), WORKLOAD):
             found = await world.tiers.LookupTier(pb.LookupTierRequest(groups=groups), metadata=metadata)
             assert (found.tier, found.display_name) == ("premium", "Premium")
+            assert list(found.tiers) == ["premium", "free"][: len(set(groups) & {"premium-users", "system:authenticated"})]
+
+    in_world(scenario)
+
+
+@pytest.mark.parametrize(("groups", "shown"), [([], "none"), (["strangers", "guests"], "strangers, guests")])
+def test_groups_without_a_tier_are_named(in_world, refused, groups, shown):
+    async def scenario(world):
+        await world.add_tier("premium", 1, groups=["premium-users"])
+        refusal = await refused(world.tiers.LookupTier(pb.LookupTierRequest(groups=groups), metadata=WORKLOAD))
+        assert (refusal.code, refusal.reason) == (grpc.StatusCode.NOT_FOUND, "NO_TIER")
+        assert refusal.message == f"no tier has any of these groups: {shown}"
 
     in_world(scenario)
 

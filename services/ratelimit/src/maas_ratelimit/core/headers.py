@@ -105,7 +105,10 @@ class HeaderWriter:
             second = int(admission.now)
             every = [(plan.limits[place].limit.id, admission.left[place], admission.resets[place]) for place in plan.told]
             state = ", ".join(
-                [f'"{limit_id}";r={max(0, rest)}' + (f";t={max(0, reset - second)}" if 0 < reset < FOREVER else "") for limit_id, rest, reset in every]
+                [
+                    f'"{limit_id}";r={max(0, rest)}' + (f";t={max(0, reset - second)}" if 0 < reset < FOREVER else "")
+                    for limit_id, rest, reset in every
+                ]
             )
             headers += self._encode("ratelimit-policy", plan.policy) + self._encode("ratelimit", state)
         return headers

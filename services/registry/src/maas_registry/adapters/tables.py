@@ -36,6 +36,7 @@ class ModelRow(_Table, table=True):
     published_to: str = Field(sa_column=Column(String(16), nullable=False))
     tiers: list[str] = Field(sa_column=Column(JSON, nullable=False))
     pricing: dict[str, Any] | None = Field(sa_column=Column(JSON(none_as_null=True)))
+    owner: str = Field(sa_column=Column(Text, nullable=False, server_default=""))
     created: int = Field(sa_column=Column(BigInteger, nullable=False))
     updated: int = Field(sa_column=Column(BigInteger, nullable=False))
     revision: int = Field(sa_column=Column(BigInteger, nullable=False))
@@ -80,6 +81,7 @@ def model_row(model: Model) -> ModelRow:
         published_to=model.published_to.value,
         tiers=list(model.tiers),
         pricing=asdict(model.pricing) if model.pricing else None,
+        owner=model.owner,
         created=model.created,
         updated=model.updated,
         revision=model.revision,
@@ -98,6 +100,7 @@ def model_of(row: ModelRow) -> Model:
         published_to=Audience(row.published_to),
         tiers=tuple(row.tiers),
         pricing=Pricing(**row.pricing) if row.pricing else None,
+        owner=row.owner,
         created=row.created,
         updated=row.updated,
         revision=row.revision,

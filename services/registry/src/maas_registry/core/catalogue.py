@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from maas_common.errors import NotFoundError
 
 from maas_registry.core.model import Model
-from maas_registry.core.tier import Tier, tier_of
+from maas_registry.core.tier import Tier
 
 
 class Kind(StrEnum):
@@ -70,12 +70,10 @@ class Catalogue:
             raise NotFoundError(f'tier "{name}" does not exist', metadata={"tier": name})
         return found
 
-    def tier_of(self, groups: tuple[str, ...]) -> Tier:
-        """The tier of somebody in these groups; NotFoundError when no tier has any of them."""
-        if (found := tier_of(self.tiers.values(), groups)) is None:
-            shown = ", ".join(groups) or "none"
-            raise NotFoundError(f"no tier has any of these groups: {shown}", reason="NO_TIER")
-        return found
+    def tiers_of(self, groups: Iterable[str]) -> list[Tier]:
+        """The tiers that these groups give, the highest level first: that one is theirs."""
+        theirs = set(groups)
+        return [tier for tier in self.tiers.values() if not theirs.isdisjoint(tier.groups)][::-1]
 
     def available_to(self, tier: str) -> list[Model]:
         """What members of that tier may use, by id; nothing when there is no such tier."""

@@ -44,6 +44,8 @@ class Model:
     """The catalogue's revision of its last change."""
     pricing: Pricing | None = None
     """None: its tokens cost nothing."""
+    owner: str = ""
+    """Who registered it, `<issuer>|<subject>`; empty where nobody knows any more."""
 
     @property
     def etag(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from maas_common.errors import AlreadyExistsError, InvalidArgumentError
+from maas_common.errors import AlreadyExistsError, InvalidArgumentError, PermissionDeniedError
 
 from maas_registry.core.catalogue import Catalogue, Change
 from maas_registry.core.endpoint import Endpoint
@@ -48,8 +48,8 @@ class ModelPatch:
     etag: str = ""
 
 
-def create_model(catalogue: Catalogue, draft: ModelDraft, *, revision: int, now: int) -> Change:
-    """The new model. AlreadyExistsError or InvalidArgumentError when it can't be."""
+def create_model(catalogue: Catalogue, draft: ModelDraft, *, owner: str, revision: int, now: int) -> Change:
+    """The new model of that owner. AlreadyExistsError or InvalidArgumentError when it can't be."""
     if draft.id in catalogue.models:
         raise AlreadyExistsError(f'model "{draft.id}" is already registered; update it, or pick another id', metadata={"model": draft.id})
     model = Model(
@@ -65,15 +65,21 @@ def create_model(catalogue: Catalogue, draft: ModelDraft, *, revision: int, now:
         updated=now,
         revision=revision,
         pricing=draft.pricing,
+        owner=owner,
     )
     _check_audience(catalogue, model, named=draft.tiers)
     _check_texts(model)
     return Change(models=(model,))
 
 
-def update_model(catalogue: Catalogue, model_id: str, patch: ModelPatch, *, revision: int, now: int) -> Change:
-    """The changed model. NotFoundError, ConflictError or InvalidArgumentError when it can't be."""
-    before = model = catalogue.model(model_id)
+def update_model(  # noqa: PLR0913 - what is known when it is decided, by name
+    catalogue: Catalogue, model_id: str, patch: ModelPatch, *, only_of: str | None, revision: int, now: int
+) -> Change:
+    """The changed model, of the owner `only_of` when that is given.
+
+    NotFoundError, PermissionDeniedError, ConflictError or InvalidArgumentError when it can't be.
+    """
+    before = model = _model(catalogue, model_id, only_of)
     check_etag(f'model "{model_id}"', current=model.etag, given=patch.etag)
     if patch.endpoint is not None:
         model = replace(model, url=patch.endpoint.url)
@@ -97,11 +103,21 @@ def update_model(catalogue: Catalogue, model_id: str, patch: ModelPatch, *, revi
     return Change(models=(replace(model, updated=now, revision=revision),))
 
 
-def delete_model(catalogue: Catalogue, model_id: str, *, etag: str) -> Change:
-    """The model gone. NotFoundError or ConflictError when it can't be."""
-    model = catalogue.model(model_id)
+def delete_model(catalogue: Catalogue, model_id: str, *, only_of: str | None, etag: str) -> Change:
+    """The model gone, of the owner `only_of` when that is given. NotFoundError, PermissionDeniedError or ConflictError when it can't be."""
+    model = _model(catalogue, model_id, only_of)
     check_etag(f'model "{model_id}"', current=model.etag, given=etag)
     return Change(deleted_models=(model_id,))
+
+
+def _model(catalogue: Catalogue, model_id: str, only_of: str | None) -> Model:
+    model = catalogue.model(model_id)
+    if only_of is not None and model.owner != only_of:
+        raise PermissionDeniedError(
+            f'model "{model_id}" was registered by somebody else; a model owner changes only their own, an administrator any',
+            metadata={"model": model_id},
+        )
+    return model
 
 
 def _audience(text: str) -> Audience:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from maas_common.limits import Limit
@@ -29,10 +28,3 @@ class Tier:
     def etag(self) -> str:
         """Version of this tier."""
         return str(self.revision)
-
-
-def tier_of(tiers: Iterable[Tier], groups: Iterable[str]) -> Tier | None:
-    """The tier of the highest level among those that have one of the groups."""
-    theirs = set(groups)
-    having = [tier for tier in tiers if not theirs.isdisjoint(tier.groups)]
-    return max(having, key=lambda tier: tier.level, default=None)

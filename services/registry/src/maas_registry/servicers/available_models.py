@@ -11,7 +11,6 @@ from maas_common.auth.principal import current_principal
 from maas_common.errors import NotFoundError
 
 from maas_registry.core.model import Model
-from maas_registry.core.tier import tier_of
 from maas_registry.ports import Rollout, RouteSink
 from maas_registry.servicers.model_messages import pack_available
 
@@ -48,5 +47,5 @@ class AvailableModels(AvailableModelsServiceServicer):
         caller = current_principal()
         if caller.is_workload:
             return told.available_to(caller.metadata.get(TIER_HEADER, ""))
-        tier = tier_of(told.tiers.values(), caller.groups)
-        return told.available_to(tier.name) if tier else []
+        tiers = told.tiers_of(caller.groups)
+        return told.available_to(tiers[0].name) if tiers else []

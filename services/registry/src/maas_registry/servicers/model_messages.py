@@ -62,6 +62,7 @@ def pack_model(model: Model, state: RouteState | None = None, enforced: Enforced
         created=model.created,
         updated=model.updated,
         etag=model.etag,
+        owner=model.owner,
         pricing=_pack_pricing(model.pricing) if model.pricing else None,
         enforcement=pack_enforcement(enforced) if enforced else None,
     )

@@ -7,6 +7,8 @@ from typing import Any
 import grpc
 from maas.registry.v1 import models_pb2 as pb
 from maas.registry.v1.models_pb2_grpc import ModelsServiceServicer
+from maas_common.auth.principal import current_principal
+from maas_common.auth.roles import Reach, reach
 from maas_common.paging import after_token, page_token
 
 from maas_registry.core.address_policy import AddressPolicy
@@ -23,7 +25,7 @@ _CREATED = (("x-http-code", "201"),)
 
 
 class Models(ModelsServiceServicer):
-    """Models as administrators manage them."""
+    """Models as administrators and model owners manage them."""
 
     def __init__(self, changes: Changes, routes: RouteSink, resolver: Resolver, policy: AddressPolicy) -> None:
         self._changes = changes
@@ -33,10 +35,10 @@ class Models(ModelsServiceServicer):
 
     async def CreateModel(self, request: pb.CreateModelRequest, context: _Context) -> pb.Model:
         """See the proto. Answers 201 over REST."""
-        draft, now = unpack_draft(request), self._changes.now()
+        draft, owner, now = unpack_draft(request), current_principal().user, self._changes.now()
         await self._check(draft.endpoint)
         change, enforced = await self._changes.make(
-            "model registered", lambda catalogue, revision: create_model(catalogue, draft, revision=revision, now=now)
+            "model registered", lambda catalogue, revision: create_model(catalogue, draft, owner=owner, revision=revision, now=now)
         )
         await context.send_initial_metadata(_CREATED)
         return pack_model(change.models[0], self._routes.state(change.models[0]), enforced)
@@ -58,18 +60,28 @@ class Models(ModelsServiceServicer):
 
     async def UpdateModel(self, request: pb.UpdateModelRequest, _context: _Context) -> pb.Model:
         """See the proto."""
-        patch, now = unpack_patch(request), self._changes.now()
+        patch, only_of, now = unpack_patch(request), _only_of("UpdateModel"), self._changes.now()
         if patch.endpoint is not None:
             await self._check(patch.endpoint)
         change, enforced = await self._changes.make(
-            "model updated", lambda catalogue, revision: update_model(catalogue, request.id, patch, revision=revision, now=now)
+            "model updated",
+            lambda catalogue, revision: update_model(catalogue, request.id, patch, only_of=only_of, revision=revision, now=now),
         )
         return pack_model(change.models[0], self._routes.state(change.models[0]), enforced)
 
     async def DeleteModel(self, request: pb.DeleteModelRequest, _context: _Context) -> pb.DeleteModelResponse:
         """See the proto."""
-        _, enforced = await self._changes.make("model removed", lambda catalogue, _: delete_model(catalogue, request.id, etag=request.etag))
+        only_of = _only_of("DeleteModel")
+        _, enforced = await self._changes.make(
+            "model removed", lambda catalogue, _: delete_model(catalogue, request.id, only_of=only_of, etag=request.etag)
+        )
         return pb.DeleteModelResponse(enforcement=pack_enforcement(enforced))
 
     async def _check(self, endpoint: Endpoint) -> None:
         self._policy.check(endpoint, await self._resolver.addresses(endpoint.host))
+
+
+def _only_of(method: str) -> str | None:
+    """Whose models the caller may change by it; None: anybody's."""
+    caller = current_principal()
+    return caller.user if reach(f"maas.registry.v1.ModelsService/{method}", caller.roles) is Reach.OWN else None

@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 from maas.registry.v1 import tiers_pb2 as pb
 from maas.registry.v1.tiers_pb2_grpc import TiersServiceServicer
+from maas_common.errors import NotFoundError
 from maas_common.paging import after_token, page_token
 
 from maas_registry.core.page import page
@@ -64,5 +65,7 @@ class Tiers(TiersServiceServicer):
 
     async def LookupTier(self, request: pb.LookupTierRequest, _context: _Context) -> pb.LookupTierResponse:
         """See the proto."""
-        tier = self._changes.rollout.told.tier_of(tuple(request.groups))
-        return pb.LookupTierResponse(tier=tier.name, display_name=tier.display_name)
+        tiers = self._changes.rollout.told.tiers_of(request.groups)
+        if not tiers:
+            raise NotFoundError(f"no tier has any of these groups: {', '.join(request.groups) or 'none'}", reason="NO_TIER")
+        return pb.LookupTierResponse(tier=tiers[0].name, display_name=tiers[0].display_name, tiers=[tier.name for tier in tiers])
