@@ -1,10 +1,17 @@
-"""A migrated database of each kind."""
+"""A migrated database of each kind, and keys to keep in it."""
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from maas_common.sql import migrate, open_database
+from maas_keys.adapters.change_log import SqlChangeLog
+from maas_keys.adapters.sql_keys import SqlKeyStore
+from maas_keys.adapters.sql_users import SqlUserStore
 from maas_keys.adapters.tables import MIGRATIONS
+from maas_keys.core.api_key import ApiKey, KeyHash, Owner
+from maas_keys.core.user import Person
 
 
 @pytest.fixture
@@ -13,3 +20,51 @@ def engine(database_url):
     migrate(made, MIGRATIONS)
     yield made
     made.dispose()
+
+
+@pytest.fixture
+def log(engine):
+    return SqlChangeLog(engine)
+
+
+@pytest.fixture
+def users(engine):
+    return SqlUserStore(engine, history=100)
+
+
+@pytest.fixture
+def keys(engine, users):
+    """A store of keys; alice and bob are known in two tenants."""
+
+    async def sign_in():
+        for tenant in ("default", "other"):
+            for name in ("alice", "bob"):
+                await users.seen(Person(tenant, "https://idp", f"sub-{name}", name, "", ("staff",), 1_700_000_000), at=1_700_000_000)
+
+    asyncio.run(sign_in())
+    return SqlKeyStore(engine, history=100)
+
+
+@pytest.fixture
+def a_key():
+    """Makes one, as read back but for its revisions."""
+
+    def make(number, owner="alice", **fields):
+        whose = Owner("https://idp", f"sub-{owner}", owner, groups=("staff",), groups_at=1_700_000_000)
+        standard = {
+            "id": f"key{number:09}",
+            "prefix": "sk-maas-",
+            "tenant": "default",
+            "name": f"key {number} 鍵",
+            "description": "for\ntests",
+            "owner": whose,
+            "created_by": "https://idp|sub-admin",
+            "request_id": "",
+            "hashes": (KeyHash("p1", bytes(range(32))),),
+            "created_at": 1_800_000_000,
+            "updated_at": 1_800_000_000,
+            "expires_at": 1_900_000_000,
+        }
+        return ApiKey(**standard | fields)
+
+    return make

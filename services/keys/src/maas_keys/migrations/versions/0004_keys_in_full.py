@@ -139,7 +139,7 @@ def _user(row: sa.Row) -> dict:
         "username_folded": row.username.casefold(),
         "email": "",
         "email_folded": "",
-        "groups": [group for group in dict.fromkeys(row.owner_groups) if group != _EVERYBODY],
+        "groups": sorted({*row.owner_groups} - {_EVERYBODY}),
         "groups_at": row.created_at,
         "created_at": row.created_at,
         "last_seen_at": 0,
