@@ -9,15 +9,29 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from maas.keys.v1.api_keys_pb2 import CreateApiKeyRequest, ListApiKeysRequest, RevokeApiKeyRequest
-from maas_common.auth.principal import Principal, bind_principal
+from maas_common.auth.roles import Role
 from maas_common.readiness import Readiness
 from maas_common.sql import migrate, open_database
 from maas_common.testing import FakeClock
 from maas_common.testing.databases import postgres_database
 from maas_common.watch import WatchHub
-from maas_keys.adapters.sql_store import MIGRATIONS, SqlKeyStore
-from maas_keys.servicers.api_keys import ApiKeysServicer
-from maas_keys.servicers.feed import ChangeFeed, Pace
+from maas_keys.adapters.change_log import SqlChangeLog
+from maas_keys.adapters.replicas import Alone
+from maas_keys.adapters.sql_keys import SqlKeyStore
+from maas_keys.adapters.sql_teams import SqlTeamStore
+from maas_keys.adapters.sql_tenants import SqlTenantStore
+from maas_keys.adapters.sql_users import SqlUserStore
+from maas_keys.adapters.tables import MIGRATIONS
+from maas_keys.core.caller import Caller
+from maas_keys.core.creation import KeyOrder
+from maas_keys.core.details import Details
+from maas_keys.core.key_access import SERVICE
+from maas_keys.core.user import Person
+from maas_keys.servicers.confirmations import Confirmations, Patience
+from maas_keys.servicers.feed import ChangeFeed
+from maas_keys.servicers.key_grounds import KeyGrounds
+from maas_keys.servicers.key_making import KeyMaking
+from maas_keys.servicers.key_owners import KeyOwners
 from maas_keys.settings import KeysSettings
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
@@ -73,9 +87,10 @@ def test_each_change_is_one_log_line_with_key_and_actor(keys_service):
                 await world.keys.RevokeApiKey(RevokeApiKeyRequest(id=made.id), metadata=world.alice)
                 await world.keys.RevokeApiKey(RevokeApiKeyRequest(id=made.id), metadata=world.alice)
             facts = {"key_id": made.id, "owner": f"{issuer}|alice", "log_level": "info"}
+            revoked = {"by": "maas.keys.v1.ApiKeysService/RevokeApiKey", "status": "revoked"}
             assert logs == [
                 {"event": "api key created", "actor": f"{issuer}|admin"} | facts,
-                {"event": "api key revoked", "actor": f"{issuer}|alice"} | facts,
+                {"event": "api key changed", "actor": f"{issuer}|alice"} | facts | revoked,
             ]
 
     asyncio.run(scenario())
@@ -94,16 +109,26 @@ class GatedStore(SqlKeyStore):
         return await super().add(key)
 
 
+def making_with(store, engine, files):
+    """What makes keys, without a server around it."""
+    users, teams, tenants = (kind(engine, history=5) for kind in (SqlUserStore, SqlTeamStore, SqlTenantStore))
+    hub = WatchHub()
+    patience = Patience(enforcement_wait_s=0, poll_s=1, replica_heartbeat_s=1, remember_s=0)
+    feed = ChangeFeed(SqlChangeLog(engine), hub, Confirmations(hub, Alone(), patience), Readiness("database"), heartbeat_s=1, poll_s=1)
+    grounds = KeyGrounds(tenants, None, KeysSettings(**files).terms(), FakeClock())
+    return users, KeyMaking(store, KeyOwners(users, teams), grounds, feed)
+
+
 def test_a_caller_who_leaves_meanwhile_does_not_take_the_log_line_along(files):
     async def scenario():
         engine = open_database(files["database_url"])
         migrate(engine, MIGRATIONS)
         store = GatedStore(engine)
-        feed = ChangeFeed(store, WatchHub(), Readiness("database"), Pace(enforcement_wait_s=0, heartbeat_s=1, poll_s=1))
-        servicer = ApiKeysServicer(store, feed, KeysSettings(**files).terms(), FakeClock())
-        bind_principal(Principal("https://idp", "sub-1", "alice"))
+        users, making = making_with(store, engine, files)
+        alice = await users.seen(Person("default", "https://idp", "sub-1", "alice", "", (), 1), at=1)
+        order = KeyOrder(Details(name="laptop"))
         with capture_logs() as logs:
-            call = asyncio.create_task(servicer.CreateApiKey(CreateApiKeyRequest(name="laptop"), None))
+            call = asyncio.create_task(making.make(order, Caller(alice, frozenset({Role.MODEL_CONSUMER}), {}), f"{SERVICE}/CreateApiKey"))
             await store.reached.wait()
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -112,7 +137,7 @@ def test_a_caller_who_leaves_meanwhile_does_not_take_the_log_line_along(files):
             store.release.set()
             await asyncio.gather(*writing)
         assert [entry["event"] for entry in logs] == ["api key created"]
-        assert await store.get(logs[0]["key_id"]) is not None
+        assert await store.get("default", logs[0]["key_id"]) is not None
         engine.dispose()
 
     asyncio.run(scenario())

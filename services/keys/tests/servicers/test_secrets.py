@@ -8,15 +8,27 @@ from pathlib import Path
 
 import grpc
 import pytest
-from maas.keys.v1.api_keys_pb2 import CreateApiKeyRequest, GetApiKeyRequest, ListApiKeysRequest, RevokeApiKeyRequest
+from maas.keys.v1.api_keys_pb2 import (
+    CreateApiKeyRequest,
+    CreatePersonalApiKeyRequest,
+    GetApiKeyRequest,
+    ImportApiKeysRequest,
+    ListApiKeysRequest,
+    RevokeApiKeyRequest,
+    RotateApiKeyRequest,
+    SearchApiKeysRequest,
+)
 from maas.keys.v1.lookup_pb2 import LookupApiKeyRequest
-from maas_common.apikey import Minted, mint
+from maas.keys.v1.teams_pb2 import CreateTeamKeyRequest, CreateTeamRequest, ListTeamKeysRequest
+from maas_common.apikey import Minted, foreign_key_id, mint
 from maas_common.testing import WORKLOAD, WORKLOAD_SECRET
 from maas_common.testing.databases import postgres_database
-from maas_keys.servicers import api_keys
+from maas_keys.servicers import api_keys, key_making
 from sqlalchemy import create_engine, text
 
 PEPPER = "5a" * 32
+FOREIGN = bytes(range(32, 64))
+"""SHA-256 of a key that another system made."""
 
 
 class Overheard:
@@ -44,12 +56,49 @@ def minted(monkeypatch) -> list[Minted]:
     """Every key that is minted, those of refused calls too."""
     made: list[Minted] = []
 
-    def remembering(prefix):
-        made.append(mint(prefix))
+    def remembering(prefix, key_id=""):
+        made.append(mint(prefix, key_id))
         return made[-1]
 
-    monkeypatch.setattr(api_keys, "mint", remembering)
+    for module in (api_keys, key_making):
+        monkeypatch.setattr(module, "mint", remembering)
     return made
+
+
+async def keys_made(heard, world, minted):
+    """In every way that there is, and in ways that are refused."""
+    for order in (
+        {"name": "laptop", "request_id": "r-1"},
+        {"name": "laptop", "request_id": "r-1"},
+        {"name": "\x00"},
+        {"name": "a", "expires_in": "99999d"},
+        {"name": "a", "groups": ["g"]},
+        {},
+    ):
+        await heard.call(world.keys.CreateApiKey(CreateApiKeyRequest(**order), metadata=world.alice))
+    await heard.call(world.keys.CreatePersonalApiKey(CreatePersonalApiKeyRequest(), metadata=world.alice))
+    await heard.call(world.teams.CreateTeam(CreateTeamRequest(id="red", name="Red"), metadata=world.admin))
+    await heard.call(world.teams.CreateTeamKey(CreateTeamKeyRequest(id="red", alias="ours"), metadata=world.admin))
+    await heard.call(world.teams.ListTeamKeys(ListTeamKeysRequest(id="red"), metadata=world.admin))
+    for grace in ("1h", "0", "eternal"):
+        await heard.call(world.keys.RotateApiKey(RotateApiKeyRequest(id=minted[0].id, grace=grace), metadata=world.alice))
+    key = {"sha256": FOREIGN.hex(), "shown": "old-", "username": "carol", "name": "from there"}
+    for imported in (key, key, key | {"sha256": "no hash"}, key | {"username": "\0"}):
+        await heard.call(world.keys.ImportApiKeys(ImportApiKeysRequest(keys=[imported]), metadata=world.admin))
+
+
+async def keys_given_as_ids(heard, world, whole):
+    """Whole keys, and parts of them, where something else belongs."""
+    for given in (whole.id, whole.text, whole.text[-49:]):
+        search = SearchApiKeysRequest(filters={"username": given}, pagination={"page_token": given})
+        for metadata in (world.alice, world.bob, None):
+            await heard.call(world.keys.GetApiKey(GetApiKeyRequest(id=given), metadata=metadata))
+            await heard.call(world.keys.ListApiKeys(ListApiKeysRequest(page_token=given), metadata=metadata))
+            await heard.call(world.keys.SearchApiKeys(search, metadata=metadata))
+            await heard.call(world.keys.RotateApiKey(RotateApiKeyRequest(id=given), metadata=metadata))
+            await heard.call(world.keys.RevokeApiKey(RevokeApiKeyRequest(id=given), metadata=metadata))
+        await heard.call(world.lookup.LookupApiKey(LookupApiKeyRequest(id=given), metadata=WORKLOAD))
+    await heard.call(world.lookup.LookupApiKey(LookupApiKeyRequest(id=whole.id), metadata=(("x-maas-workload", whole.text),)))
 
 
 def test_nothing_said_logged_or_stored_holds_a_key_or_a_pepper(keys_service, postgres, minted, capfd):
@@ -57,28 +106,15 @@ def test_nothing_said_logged_or_stored_holds_a_key_or_a_pepper(keys_service, pos
 
     async def scenario(url):
         async with keys_service(database_url=url) as world:
-
-            async def create(metadata, **order):
-                await heard.call(world.keys.CreateApiKey(CreateApiKeyRequest(**order), metadata=metadata))
-
-            for _ in range(2):
-                await create(world.alice, name="laptop", request_id="r-1")
-            for order in ({"name": "\x00"}, {"name": "a", "expires_in": "99999d"}, {"name": "a", "groups": ["g"]}, {}):
-                await create(world.alice, **order)
-            whole = minted[0]
-            for given in (whole.id, whole.text, whole.text[-49:]):
-                for metadata in (world.alice, world.bob, None):
-                    await heard.call(world.keys.GetApiKey(GetApiKeyRequest(id=given), metadata=metadata))
-                    await heard.call(world.keys.ListApiKeys(ListApiKeysRequest(page_token=given), metadata=metadata))
-                    await heard.call(world.keys.RevokeApiKey(RevokeApiKeyRequest(id=given), metadata=metadata))
-                await heard.call(world.lookup.LookupApiKey(LookupApiKeyRequest(id=given), metadata=WORKLOAD))
-            await heard.call(world.lookup.LookupApiKey(LookupApiKeyRequest(id=whole.id), metadata=(("x-maas-workload", whole.text),)))
+            await keys_made(heard, world, minted)
+            await keys_given_as_ids(heard, world, minted[0])
             database = create_engine(url)
             with database.begin() as connection:
                 heard.words += [repr(row) for row in connection.execute(text("SELECT * FROM api_keys"))]
                 connection.execute(text("DROP TABLE key_changes"))
             database.dispose()
-            await create(world.alice, name="the database is broken now")
+            broken = CreateApiKeyRequest(name="the database is broken now")
+            await heard.call(world.keys.CreateApiKey(broken, metadata=world.alice))
             page = f"http://127.0.0.1:{world.running.metrics_port}/metrics"
             heard.words.append(await asyncio.to_thread(lambda: urllib.request.urlopen(page).read().decode()))
 
@@ -90,7 +126,8 @@ def test_nothing_said_logged_or_stored_holds_a_key_or_a_pepper(keys_service, pos
     assert 'relation "key_changes" does not exist' in logged
     assert minted[0].id in logged
     everything = "\n".join([logged, *heard.words, repr(minted)])
-    assert len(minted) == 6
+    assert foreign_key_id(FOREIGN) in everything
+    assert len(minted) >= 10
     for key in minted:
         assert key.text not in everything
         assert key.text.rpartition("_")[2][:43] not in everything
