@@ -104,7 +104,7 @@ def _shrunk(row: sa.RowMapping) -> dict:
         *("pepper_id", "digest", "created_at", "expires_at", "created_revision", "revision"),
     )
     is_held = row["is_disabled"] or row["is_pending"] or any(row["scope"].values())
-    is_held |= bool(row["limits"] or row["allowed_ips"] or row["budget_amount"] or not row["pepper_id"])
+    is_held |= bool(row["limits"] or row["allowed_ips"] or row["budget_amount"] or not row["pepper_id"]) or row["tenant"] != "default"
     return {name: row[name] for name in names} | {
         "username": row["username"] or row["owner_subject"],
         "owner_groups": [*([row["owner_subject"]] if row["owner_kind"] == "group" else row["groups"] or []), _EVERYBODY],
