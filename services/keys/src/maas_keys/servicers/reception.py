@@ -33,6 +33,10 @@ class Reception:
         user = await self._user(_person(principal, int(self._clock.now())))
         return Caller(user, principal.roles, await self._teams.roles_of(principal.tenant, principal.user))
 
+    def forget(self) -> None:
+        """What was kept was changed by others: the next call of everybody looks again."""
+        self._kept.clear()
+
     async def _user(self, person: Person) -> User:
         identity, now = (person.tenant, person.issuer, person.subject), self._clock.now()
         user, seen_at = self._kept.get(identity, (None, 0.0))

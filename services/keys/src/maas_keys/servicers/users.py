@@ -87,6 +87,7 @@ class UsersServicer(UsersServiceServicer):
         people = people_of(unpack_rows(request), HandedIn(caller.tenant, caller.user.person.issuer, now))
         imported, revision = await self._users.import_(people, at=now, dry_run=request.dry_run)
         if not request.dry_run:
+            self._reception.forget()
             log.info("users imported", created=imported.created, updated=imported.updated, actor=caller.name)
             await self._feed.enforced(revision)
         return pack_imported(imported, dry_run=request.dry_run)
