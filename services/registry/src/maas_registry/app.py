@@ -12,6 +12,7 @@ from maas.registry.v1.models_pb2_grpc import add_AvailableModelsServiceServicer_
 from maas.registry.v1.tiers_pb2_grpc import add_TiersServiceServicer_to_server
 from maas_common.auth.principal import Access
 from maas_common.auth.remote_roles import RemoteRoles
+from maas_common.auth.role_source import RoleSource
 from maas_common.channels import connect
 from maas_common.clock import Clock, SystemClock
 from maas_common.readiness import Readiness
@@ -45,10 +46,8 @@ ACCESS = {
 }
 
 
-def build(
-    settings: RegistrySettings, *, keys: grpc.aio.Channel | None = None, resolver: Resolver | None = None, clock: Clock | None = None
-) -> Service:
-    """Join everything. To be called on the event loop; migrates the database when told to. Without `keys` roles are those of settings."""
+def build(settings: RegistrySettings, *, resolver: Resolver | None = None, clock: Clock | None = None) -> Service:
+    """Join everything. To be called on the event loop; migrates the database when told to."""
     clock = clock or SystemClock()
     readiness = Readiness(READINESS)
     store = SqlCatalogueStore(_database(settings), history=settings.history)
@@ -74,8 +73,15 @@ def build(
         register=register,
         background=[rollout.run],
         clock=clock,
-        roles=RemoteRoles(keys, settings.workload_secret(), settings.roles_by_group(), clock) if keys else None,
+        roles=_roles(settings, clock),
     )
+
+
+def _roles(settings: RegistrySettings, clock: Clock) -> RoleSource:
+    of_settings = settings.roles_by_group()
+    if not settings.keys_address:
+        return of_settings
+    return RemoteRoles(connect(settings.keys_address), settings.workload_secret(), of_settings, clock)
 
 
 def _database(settings: RegistrySettings) -> Engine:
@@ -88,8 +94,4 @@ def _database(settings: RegistrySettings) -> Engine:
 def main() -> None:
     """The `maas-registry` command."""
     settings = RegistrySettings.load("maas-registry", "Keeps models and tiers, and tells Envoy and authz of them.")
-
-    def start() -> Service:
-        return build(settings, keys=connect(settings.keys_address) if settings.keys_address else None)
-
-    run("registry", settings, start)
+    run("registry", settings, partial(build, settings))
