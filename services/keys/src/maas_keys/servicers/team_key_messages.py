@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from maas.keys.v1 import teams_pb2 as pb
-from maas_common.errors import InvalidArgumentError
+from maas_common.errors import FieldViolation, InvalidArgumentError
 from maas_common.watch import Enforced
 
 from maas_keys.core.api_key import ApiKey, Scope, Status
@@ -25,6 +26,20 @@ def unpack_order(request: pb.CreateTeamKeyRequest) -> KeyOrder:
         raise InvalidArgumentError.of("budget_usd", NO_MONEY)
     details = Details(name=request.alias, expires_in=request.expires_in, scope=Scope(models=tuple(request.models)), budget=budget)
     return KeyOrder(details, team=request.id, request_id=request.request_id)
+
+
+@contextmanager
+def as_named_here() -> Iterator[None]:
+    """What is wrong with a key's fields is told by the names that they have in this service."""
+    try:
+        yield
+    except InvalidArgumentError as error:
+        violations = [FieldViolation(_renamed(each.field), each.description) for each in error.violations]
+        raise InvalidArgumentError("; ".join(f"{v.field}: {v.description}" for v in violations), violations=violations) from None
+
+
+def _renamed(field: str) -> str:
+    return "alias" if field == "name" else field.removeprefix("scope.")
 
 
 def unpack_patch(request: pb.UpdateTeamKeyRequest) -> Details:

@@ -16,7 +16,7 @@ from maas_keys.servicers.key_making import KeyMaking
 from maas_keys.servicers.key_pages import key_page
 from maas_keys.servicers.limit_messages import pack_enforcement
 from maas_keys.servicers.team_access import TeamAccess
-from maas_keys.servicers.team_key_messages import pack_made, pack_team_key, unpack_order, unpack_patch, unpack_turn
+from maas_keys.servicers.team_key_messages import as_named_here, pack_made, pack_team_key, unpack_order, unpack_patch, unpack_turn
 
 
 class TeamKeys:
@@ -33,7 +33,8 @@ class TeamKeys:
         """CreateTeamKey."""
         caller = await self._access.caller()
         await self._access.team(caller, "CreateTeamKey", request.id)
-        made = await self._making.make(unpack_order(request), caller, f"{SERVICE}/CreateTeamKey")
+        with as_named_here():
+            made = await self._making.make(unpack_order(request), caller, f"{SERVICE}/CreateTeamKey")
         return pack_made(made.key, made.secret, self._grounds.clock.now(), made.enforced)
 
     async def page(self, request: pb.ListTeamKeysRequest) -> pb.ListTeamKeysResponse:
