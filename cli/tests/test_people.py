@@ -100,8 +100,3 @@ def test_who_may_use_a_model_is_told_with_why(admin: World) -> None:
     assert rows[0] == ["bob", "pro", "yes", "premium", *reason.split()]
     assert rows[1][:4] == ["alice", "pro", "no", "free"]
     assert [each["model"] for each in admin.json("access", "--user", "bob")] == ["pro", "base"]
-
-
-def test_access_is_asked_of_somebody_or_something(admin: World) -> None:
-    result = admin.run("access")
-    assert (result.exit_code, "--model ID, --user NAME or both" in result.stderr) == (2, True)

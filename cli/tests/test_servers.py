@@ -57,6 +57,16 @@ def test_any_answer_becomes_one_line_and_an_exit_code(world: World, response: Re
     assert "Traceback" not in result.output
 
 
+def test_several_wrong_fields_are_a_line_each(world: World) -> None:
+    violations = [{"field": "name", "description": "is blank"}, {"field": "expires_in", "description": "has passed"}]
+    error = {"message": "name: is blank; expires_in: has passed", "details": [{"fieldViolations": violations}]}
+    with serving(lambda _: json_response({"error": error}, 400)) as url:
+        world.environment["MAAS_URL"] = url
+        world.sign_in("alice")
+        result = world.run("tiers", "list")
+    assert result.stderr.splitlines() == ["error: 2 things are wrong", "  name: is blank", "  expires_in: has passed"]
+
+
 def test_a_proxy_from_the_environment_is_not_asked_for_this_machine(admin: World) -> None:
     assert admin.run("tiers", "list", HTTP_PROXY="http://127.0.0.1:1", http_proxy="http://127.0.0.1:1").exit_code == 0
 

@@ -60,7 +60,10 @@ def refusal(status: int, body: Any, *, retry_after: str = "", unauthenticated_hi
         message = f"the server answered {status}: {str(error).strip()[:_SNIPPET] or 'nothing more'}"
     kind = _BY_STATUS.get(status, RefusedError)
     hint = unauthenticated_hint if kind is NotSignedInError else f"try again in {retry_after} s" if retry_after else ""
-    return kind(message, hint=hint, details=[line for line in _violations(error) if line not in message])
+    wrong = list(_violations(error))
+    if len(wrong) > 1 and all(line in message for line in wrong):
+        return kind(f"{len(wrong)} things are wrong", hint=hint, details=wrong)
+    return kind(message, hint=hint, details=[line for line in wrong if line not in message])
 
 
 def json_or_text(response: httpx.Response) -> Any:

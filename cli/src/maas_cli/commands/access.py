@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from maas_cli.changing import given
-from maas_cli.errors import UsageError
 from maas_cli.output import Format, Limit, Output, field, show_list
 from maas_cli.state import connect
 
@@ -30,15 +29,14 @@ def access(
     limit: Limit = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Show who may use a model, or which models somebody may use, and why: yourself, or everybody for administrators and model owners.
+    """Show who may use a model, which models somebody may use, and why: yourself, or everybody for administrators and model owners.
 
     Examples:
+    maas access
     maas access --model smollm2-pro
     maas access --user bob
     maas access --model smollm2-pro --user bob -o json | jq -e '.[0].allowed'
     """
-    if not (model or user):
-        raise UsageError("want --model ID, --user NAME or both")
     with connect(context) as api:
         found = api.every(PATH, "access", limit=limit, page_max=PAGE_MAX, params=given(model=model, user=user))
     show_list(found, _LIST, output, empty="nobody known may: users are known once they have signed in or were imported")
