@@ -97,6 +97,7 @@ def service_environment(name: str, settings: LocalSettings, state: StateFolder, 
             "KEYS_ADDRESS": settings.grpc_address("keys"),
             "REGISTRY_ADDRESS": settings.grpc_address("registry"),
             "RATELIMIT_ADDRESS": settings.grpc_address("ratelimit"),
+            "FOREIGN_KEY_PREFIXES": json.dumps(["sk-oai-"]),
         },
         "ratelimit": {"STATE_DIR": str(state.root / "ratelimit"), "KEYS_ADDRESS": settings.grpc_address("keys")},
     }
