@@ -79,6 +79,13 @@ def test_with_nobody_configured_nobody_signs_in(issuers):
         refused(SignInSettings(), token)
 
 
+def test_the_log_names_an_issuer_that_is_nearly_one_of_ours(tmp_path, issuers, capsys):
+    refused(settings_of(tmp_path, [{"name": "partner", "issuer": issuers[0].url}]), issuers[0].token("ann", iss=issuers[0].url + "/"))
+    said = capsys.readouterr().out
+    assert "its issuer is no identity provider here" in said
+    assert f"issuer={issuers[0].url}/ known=['{issuers[0].url}']" in said
+
+
 def test_an_issuer_that_is_configured_twice_is_refused_at_the_start(tmp_path, issuers):
     settings = settings_of(tmp_path, [{"name": "partner", "issuer": issuers[0].url}], oidc_issuer=issuers[0].url)
     with pytest.raises(ValueError, match="is there twice"):

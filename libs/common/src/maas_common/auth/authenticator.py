@@ -6,11 +6,18 @@ from collections.abc import Mapping
 from typing import Protocol
 
 import jwt
+import structlog
 
 from maas_common.auth.principal import Principal
 from maas_common.errors import UnauthenticatedError
 
+log = structlog.get_logger(__name__)
+
 INVALID_TOKEN = "Invalid or expired token"  # noqa: S105 - what everybody is told whose token is refused, whatever is wrong with it
+
+
+_SHOWN = 200
+"""Characters of what anybody may send."""
 
 
 class Authenticator(Protocol):
@@ -34,8 +41,10 @@ class ByIssuer:
 
     async def authenticate(self, token: str) -> Principal:
         """See Authenticator."""
-        chosen = self._known.get(_claimed_issuer(token), self._others)
+        issuer = _claimed_issuer(token)
+        chosen = self._known.get(issuer, self._others)
         if chosen is None:
+            log.info("token refused", error="its issuer is no identity provider here", issuer=issuer[:_SHOWN], known=sorted(self._known))
             raise UnauthenticatedError(INVALID_TOKEN)
         return await chosen.authenticate(token)
 
