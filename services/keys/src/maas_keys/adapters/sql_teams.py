@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import sqlalchemy as sa
 from maas_common.auth.roles import TeamRole
 from maas_common.errors import AlreadyExistsError, ConflictError, NotFoundError
 from maas_common.sql import writing
@@ -14,7 +15,7 @@ from maas_keys.adapters.change_log import locked_log, logged
 from maas_keys.adapters.key_tables import KEYS
 from maas_keys.adapters.key_writes import revoke_where
 from maas_keys.adapters.off_the_loop import off_the_loop
-from maas_keys.adapters.people_tables import TeamMemberRow, TeamRow, UserRow
+from maas_keys.adapters.people_tables import MEMBERS, USERS, TeamMemberRow, TeamRow, UserRow
 from maas_keys.adapters.team_rows import team_of, team_values
 from maas_keys.adapters.team_writes import check_an_owner_stays, locked_team, user_in
 from maas_keys.core.changes import Change, Kind
@@ -89,13 +90,13 @@ class SqlTeamStore:
     def members(self, tenant: str, team_id: str) -> Sequence[Member]:
         """See TeamStore."""
         query = (
-            select(TeamMemberRow, UserRow)
-            .join(UserRow, col(UserRow.id) == TeamMemberRow.user_id)
-            .where(TeamMemberRow.tenant == tenant, TeamMemberRow.team_id == team_id)
+            sa.select(USERS.c.id, USERS.c.username, USERS.c.email, MEMBERS.c.role, MEMBERS.c.since)
+            .join(MEMBERS, MEMBERS.c.user_id == USERS.c.id)
+            .where(MEMBERS.c.tenant == tenant, MEMBERS.c.team_id == team_id)
         )
         with Session(self._engine) as session:
-            rows = session.exec(query).all()
-        members = [Member(user.id, user.username, user.email, TeamRole(member.role), member.since) for member, user in rows]
+            rows = session.connection().execute(query).all()
+        members = [Member(row.id, row.username, row.email, TeamRole(row.role), row.since) for row in rows]
         return sorted(members, key=lambda member: (_RANK[member.role], member.username, member.user_id))
 
     @off_the_loop
@@ -135,12 +136,12 @@ class SqlTeamStore:
         """See TeamStore."""
         issuer, _, subject = user.partition("|")
         query = (
-            select(TeamMemberRow)
+            select(TeamMemberRow.team_id, TeamMemberRow.role)
             .join(UserRow, col(UserRow.id) == TeamMemberRow.user_id)
             .where(UserRow.tenant == tenant, UserRow.issuer == issuer, UserRow.subject == subject)
         )
         with Session(self._engine) as session:
-            return {row.team_id: TeamRole(row.role) for row in session.exec(query)}
+            return {team_id: TeamRole(role) for team_id, role in session.exec(query)}
 
     def _logged(self, session: Session, team: Team) -> int:
         return logged(session, self._history, [Change(Kind.TEAM, team.tenant, team.id)])

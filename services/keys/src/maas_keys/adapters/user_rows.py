@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy import Row
+
 from maas_keys.adapters.people_tables import UserRow
 from maas_keys.core.api_key import OwnerKind
 from maas_keys.core.user import Person, User
@@ -34,7 +36,7 @@ def group_values(user: User) -> list[dict[str, str]]:
     return [{"tenant": user.person.tenant, "group": group, "user_id": user.id} for group in user.person.groups]
 
 
-def user_of(row: UserRow) -> User:
+def user_of(row: UserRow | Row[Any]) -> User:
     """The user that a row keeps."""
     kind = OwnerKind(row.kind)
     person = Person(row.tenant, row.issuer, row.subject, row.username, row.email, tuple(row.groups), row.groups_at, kind)

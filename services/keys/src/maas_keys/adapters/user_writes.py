@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from random import SystemRandom
+from typing import Any, TypeVar
 
 from maas_common.apikey import ALPHABET
-from sqlalchemy import delete, insert, update
-from sqlmodel import Session, col, select
+from sqlalchemy import Connection, Executable, bindparam, delete, insert, select, update
+from sqlmodel import Session, col
 
-from maas_keys.adapters.people_tables import UserGroupRow, UserRow
+from maas_keys.adapters.people_tables import USERS, UserGroupRow, UserRow
 from maas_keys.adapters.user_rows import group_values, user_of, user_values
 from maas_keys.core.changes import Change, Kind
 from maas_keys.core.user import Imported, Person, User
@@ -22,7 +22,12 @@ _AT_ONCE = 500
 _LOGGED_AT_MOST = 1000
 """Of more users the tenant's change is logged instead: watchers forget all of it in one step."""
 _ID_LENGTH = 12
+_RANDOM = SystemRandom()
+_VOUCHED = ("groups_at", "last_seen_at")
+_SAID = ("username", "username_folded", "email", "email_folded", "groups")
 
+_VOUCH_ANEW = update(UserRow).where(col(UserRow.id) == bindparam("of_id")).values({name: bindparam(name) for name in _VOUCHED})
+_SAY_ANEW = _VOUCH_ANEW.values({name: bindparam(name) for name in _SAID})
 T = TypeVar("T")
 Identity = tuple[str, str, str]
 
@@ -60,17 +65,24 @@ def write(session: Session, writes: Writes) -> None:
     """Do it, under the log's lock: of two who bring in the same new person at once the second finds them known."""
     connection = session.connection()
     new = [after for before, after in writes.pairs if before is None]
-    if new:
-        connection.execute(insert(UserRow), [user_values(user) for user in new])
-    changed = [after for before, after in writes.pairs if before is not None and before != after]
-    if changed:
-        session.execute(update(UserRow), [user_values(user) for user in changed])
+    news = [after for before, after in writes.pairs if before and is_news(before.person, after.person)]
     regrouped = [after for before, after in writes.pairs if before and before.person.groups != after.person.groups]
+    same = [after for before, after in writes.pairs if before and before != after and not is_news(before.person, after.person)]
+    _each(connection, insert(UserRow), map(user_values, new))
+    _each(connection, _SAY_ANEW, map(_by_id, news))
+    _each(connection, _VOUCH_ANEW, map(_by_id, same))
     for some in _some(regrouped):
         connection.execute(delete(UserGroupRow).where(col(UserGroupRow.user_id).in_([user.id for user in some])))
-    groups = [values for user in (*new, *regrouped) for values in group_values(user)]
-    if groups:
-        connection.execute(insert(UserGroupRow), groups)
+    _each(connection, insert(UserGroupRow), (values for user in (*new, *regrouped) for values in group_values(user)))
+
+
+def _each(connection: Connection, statement: Executable, rows: Iterable[Mapping[str, Any]]) -> None:
+    if values := list(rows):
+        connection.execute(statement, values)
+
+
+def _by_id(user: User) -> dict[str, Any]:
+    return user_values(user) | {"of_id": user.id}
 
 
 def _kept(known: User | None, person: Person, at: int, seen_at: int) -> User:
@@ -86,8 +98,8 @@ def _known(session: Session, told: Mapping[Identity, Person]) -> Mapping[Identit
     known = {}
     for (tenant, issuer), all_of_them in subjects.items():
         for some in _some(all_of_them):
-            theirs = select(UserRow).where(UserRow.tenant == tenant, UserRow.issuer == issuer, col(UserRow.subject).in_(some))
-            for row in session.exec(theirs.with_for_update()):
+            theirs = select(*USERS.c).where(USERS.c.tenant == tenant, USERS.c.issuer == issuer, USERS.c.subject.in_(some))
+            for row in session.connection().execute(theirs.with_for_update()):
                 user = user_of(row)
                 known[_identity(user.person)] = user
     return known
@@ -103,4 +115,4 @@ def _some(every: Sequence[T]) -> Iterator[Sequence[T]]:
 
 
 def _new_id() -> str:
-    return "".join(secrets.choice(ALPHABET) for _ in range(_ID_LENGTH))
+    return "".join(_RANDOM.choices(ALPHABET, k=_ID_LENGTH))

@@ -14,7 +14,7 @@ def vouched(user: User, person: Person) -> User:
 
 def is_news(before: Person, after: Person) -> bool:
     """Whether anything about them is different, beyond when they were vouched for."""
-    return replace(before, groups_at=0) != replace(after, groups_at=0)
+    return before.email != after.email or concerns_keys(before, after)
 
 
 def concerns_keys(before: Person, after: Person) -> bool:

@@ -40,7 +40,7 @@ def upgrade() -> None:
         sa.Column("last_seen_at", sa.BigInteger(), nullable=False),
         sa.UniqueConstraint("tenant", "issuer", "subject", name="uq_users_identity"),
     )
-    op.create_index("ix_users_tenant", "users", ["tenant", "id"])
+    op.create_index("ix_users_tenant", "users", ["tenant", "id", "username_folded", "email_folded"])
     op.create_index("ix_users_username", "users", ["tenant", "username", "id"])
     op.create_index("ix_users_email", "users", ["tenant", "email_folded", "id"])
     op.create_table(
