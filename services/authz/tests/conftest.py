@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,12 +13,12 @@ import pytest
 from envoy.service.auth.v3 import external_auth_pb2
 from hypothesis import settings
 from maas.authz.v1 import authz_pb2_grpc
-from maas.keys.v1 import lookup_pb2, lookup_pb2_grpc
+from maas.keys.v1 import lookup_pb2, lookup_pb2_grpc, people_pb2, people_pb2_grpc
 from maas.ratelimit.v1 import limits_pb2, limits_pb2_grpc
 from maas.registry.v1 import catalog_pb2, catalog_pb2_grpc, models_pb2, tiers_pb2
 from maas_authz.app import build
 from maas_authz.settings import AuthzSettings
-from maas_common.apikey import Minted, Peppers, mint
+from maas_common.apikey import Minted, Peppers, foreign_key_id, mint
 from maas_common.channels import connect
 from maas_common.plan import parse_plan
 from maas_common.server import serve
@@ -111,6 +112,9 @@ class ScriptedKeys(lookup_pb2_grpc.KeyLookupServiceServicer):
         self.gate.set()
         self.asked = asyncio.Event()
         self.failing = False
+        self.uses: list[dict[str, int]] = []
+        self.refusing_uses = False
+        self.told_uses = asyncio.Event()
 
     async def LookupApiKey(self, request, context):
         answer = lookup_pb2.LookupApiKeyResponse(record=self.records.get(request.id), revision=self.revision)
@@ -124,6 +128,43 @@ class ScriptedKeys(lookup_pb2_grpc.KeyLookupServiceServicer):
     async def WatchKeys(self, request_iterator, context):
         async for message in self.feed.serve(request_iterator, context):
             yield message
+
+    async def RecordLastUsed(self, request, context):
+        assert ("x-maas-workload", WORKLOAD_SECRET) in [tuple(pair) for pair in context.invocation_metadata()]
+        self.uses.append({use.id: use.at for use in request.uses})
+        self.told_uses.set()
+        if self.refusing_uses:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "told to fail")
+        return lookup_pb2.RecordLastUsedResponse()
+
+
+class ScriptedPeople(people_pb2_grpc.PeopleLookupServiceServicer):
+    """Lists `people` a page at a time; its tokens are numbers. `roles` are those assigned, by subject."""
+
+    def __init__(self) -> None:
+        self.people: list[people_pb2.Person] = []
+        self.roles: dict[str, list[str]] = {}
+        self.asked: list[people_pb2.ListPeopleRequest] = []
+        self.failure: grpc.StatusCode | None = None
+
+    def add(self, name: str, *groups: str, issuer: str = "https://issuer.example.org") -> str:
+        """Somebody known."""
+        self.people.append(people_pb2.Person(user=f"{issuer}|{name}", username=name, groups=[*groups, "system:authenticated"]))
+        return self.people[-1].user
+
+    async def LookupRoles(self, request, context):
+        return people_pb2.LookupRolesResponse(roles=self.roles.get(request.subject, []))
+
+    async def ListPeople(self, request, context):
+        assert ("x-maas-workload", WORKLOAD_SECRET) in [tuple(pair) for pair in context.invocation_metadata()]
+        self.asked.append(request)
+        if self.failure:
+            await context.abort(self.failure, "told to fail")
+        if request.page_token and not request.page_token.isdecimal():
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "page_token: not one of these")
+        start = int(request.page_token or 0)
+        end = start + request.page_size
+        return people_pb2.ListPeopleResponse(people=self.people[start:end], next_page_token=str(end) if end < len(self.people) else "")
 
 
 class ScriptedRegistry(catalog_pb2_grpc.CatalogServiceServicer):
@@ -212,6 +253,7 @@ class Peers:
 
     def __init__(self, greeted_by: tuple[str, ...]) -> None:
         self.keys = ScriptedKeys()
+        self.people = ScriptedPeople()
         self.registry = ScriptedRegistry(SNAPSHOT)
         self.ratelimit = ScriptedRatelimit()
         for name in {"keys", "registry"} - set(greeted_by):
@@ -226,6 +268,7 @@ class Peers:
         server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
         if name == "keys":
             lookup_pb2_grpc.add_KeyLookupServiceServicer_to_server(self.keys, server)
+            people_pb2_grpc.add_PeopleLookupServiceServicer_to_server(self.people, server)
         elif name == "registry":
             catalog_pb2_grpc.add_CatalogServiceServicer_to_server(self.registry, server)
         else:
@@ -251,28 +294,52 @@ class World:
         self.service = None
         self.channel = None
 
-    def mint(self, *, user: str = "alice", groups: tuple[str, ...] = (), status: str = "active", expires_in: float = 3600) -> Minted:
-        """A key that the keys service knows."""
+    def mint(
+        self, *, user: str = "alice", groups: tuple[str, ...] = (), status: str = "active", expires_in: float = 3600, **more
+    ) -> Minted:
+        """A key that the keys service knows. `more` of its record wins."""
         minted = mint()
-        pepper_id, digest = PEPPERS.hash(minted.text)
-        self.keys.records[minted.id] = lookup_pb2.KeyRecord(
-            id=minted.id,
-            tenant="default",
-            username=user,
-            user=f"{self.people.url}|{user}",
-            groups=[*groups, "system:authenticated"],
-            status=status,
-            expires_at=int(self.clock.now() + expires_in),
-            hashes=[{"pepper_id": pepper_id, "hmac_sha256": digest}],
-            name=f"{user}'s key",
-        )
+        usual = {
+            "tenant": "default",
+            "username": user,
+            "user": f"{self.people.url}|{user}",
+            "groups": [*groups, "system:authenticated"],
+            "status": status,
+            "expires_at": int(self.clock.now() + expires_in),
+            "hashes": [self.hashed(minted.text)],
+            "name": f"{user}'s key",
+        }
+        self.keys.records[minted.id] = lookup_pb2.KeyRecord(id=minted.id, **usual | more)
         return minted
 
+    def hashed(self, text: str) -> lookup_pb2.KeyHash:
+        """What a key must hash to."""
+        pepper_id, digest = PEPPERS.hash(text)
+        return lookup_pb2.KeyHash(pepper_id=pepper_id, hmac_sha256=digest)
+
+    def take_over(self, text: str, **more) -> str:
+        """A key that another system made; returns its id."""
+        digest = hashlib.sha256(text.encode()).digest()
+        key_id = foreign_key_id(digest)
+        self.keys.records[key_id] = self.keys.records[self.mint().id]
+        self.keys.records[key_id].MergeFrom(lookup_pb2.KeyRecord(id=key_id, **more))
+        del self.keys.records[key_id].hashes[:]
+        self.keys.records[key_id].hashes.add(sha256=digest)
+        return key_id
+
     def ask(
-        self, key: str = "", *, method: str = "POST", path: str = "/v1/chat/completions", headers: dict | None = None, **facts: str | None
+        self,
+        key: str = "",
+        *,
+        method: str = "POST",
+        path: str = "/v1/chat/completions",
+        headers: dict | None = None,
+        peer: str = "",
+        **facts: str | None,
     ):
         """A Check on its way, as Envoy asks it. A fact that is None is left out."""
         request = external_auth_pb2.CheckRequest()
+        request.attributes.source.address.socket_address.address = peer
         http = request.attributes.request.http
         http.method, http.path = method, path
         http.headers.update({"authorization": f"Bearer {key}"} if key else {})
@@ -329,7 +396,7 @@ async def world_of(
         world.following = following
         world.channel = await stack.enter_async_context(grpc.aio.insecure_channel(f"127.0.0.1:{running.port}"))
         stub = authz_pb2_grpc.AuthzServiceStub(world.channel)
-        world.explain, world.get_quota = stub.Explain, stub.GetQuota
+        world.explain, world.get_quota, world.list_access = stub.Explain, stub.GetQuota, stub.ListAccess
         if ready:
             async with asyncio.timeout(PATIENCE_S):
                 await world.service.readiness.wait()

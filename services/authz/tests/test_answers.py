@@ -25,12 +25,12 @@ def test_an_admission_reads_as_it_was_meant(user, plan, name, query, body):
     model = Model("m", name, upstream, is_published=True, tiers=None, price="1/2/3")
     tier = Tier("t", 1, ("g",), (), plan)
     target = Inference(Endpoint("/completions"), None, query)
-    admitted = Admitted(Caller("default", user, ("g",), "k"), tier, "g", plan, model, upstream, target, body)
+    admitted = Admitted(Caller("default", user, ("g",), "k", team="physics"), tier, "g", plan, model, upstream, target, body)
     for _ in range(2):  # from nothing, and from pieces that are there
         response = external_auth_pb2.CheckResponse.FromString(admission(admitted))
         told = {name: value.string_value for name, value in response.dynamic_metadata.fields.items()}
         assert len(told.pop("rid")) == 32
-        expected = {"decided": "1", "tenant": "default", "key": "k", "user": user, "team": "-", "tier": "t", "group": "g"}
+        expected = {"decided": "1", "tenant": "default", "key": "k", "user": user, "team": "physics", "tier": "t", "group": "g"}
         expected |= {"model": "m", "plan": plan, "price": "1/2/3", "bytes": "12", "max_out": "7"}
         expected |= {"set_model": name} if body.model not in {None, name} else {}
         expected |= {"add_usage": "1"} if body.add_usage else {}

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from maas_authz.core.address import Networks
 from maas_authz.core.catalogue import NO_PRICE, Catalogue, Model, Tier, Upstream
 from maas_authz.core.decision import Admitted, Listed, Request
 from maas_authz.core.explanation import explain_key
-from maas_authz.core.keys import Caller, KeyRecord
+from maas_authz.core.keys import FOREVER, NONE, Caller, KeyRecord
+from maas_authz.core.own_limits import OwnLimits
 from maas_authz.core.refusals import Refusal
 from maas_common.limits import Limit
 
@@ -52,15 +55,30 @@ def tier_of(given: dict) -> Tier:
 
 def record(who: dict) -> KeyRecord:
     state = who.get("key", "good")
-    assert state in {"good", "revoked", "expired"}
-    caller = Caller("default", "https://issuer|alice", (*who.get("groups", ()), "system:authenticated"), "kkkkkkkkkkkk")
-    return KeyRecord(caller, "alice", "laptop", state != "revoked", int(NOW) + (0 if state == "expired" else 60), ())
+    assert state in {"good", "pending", "disabled", "revoked", "expired"}
+    is_playground = who.get("playground", False)
+    own = [replace(limit(text), id=limit_id) for limit_id, text in who.get("limits", {}).items()]
+    caller = Caller(
+        tenant="default",
+        user="https://issuer|alice",
+        groups=(*who.get("groups", ()), "system:authenticated"),
+        key_id="kkkkkkkkkkkk",
+        team=who.get("team", NONE),
+        subscription=who.get("subscription", ""),
+        models=frozenset(who["models"]) if "models" in who else None,
+        networks=Networks.parse(who.get("from", ())),
+        own=OwnLimits(own, replace_tiers=is_playground) if own else None,
+        is_playground=is_playground,
+        groups_until=NOW if who.get("groups are old") else FOREVER,
+    )
+    status = "active" if state in {"good", "expired"} else state
+    return KeyRecord(caller, "alice", "laptop", status, int(NOW) + (0 if state == "expired" else 60), ())
 
 
 def request(asks: dict) -> Request:
     body = asks.get("body", {})
     facts = {} if body is None else body if {"malformed", "content_type"} & body.keys() else {"bytes": "2"} | body
-    return Request(asks.get("method", "POST"), asks.get("path", "/v1/chat/completions"), facts)
+    return Request(asks.get("method", "POST"), asks.get("path", "/v1/chat/completions"), facts, asks.get("address", ""))
 
 
 def outcome(decision: Admitted | Listed | Refusal) -> dict:
@@ -76,8 +94,8 @@ def outcome(decision: Admitted | Listed | Refusal) -> dict:
             "max_out": decision.body.max_out,
             "add_usage": decision.body.add_usage,
             "plan": decision.plan,
-            "price": decision.model.price,
-            "limits": [f"{each.amount} {each.metric} per {each.window.text}" for each in decision.tier.limits],
+            "price": decision.price,
+            "limits": [f"{each.amount} {each.metric} per {each.window.text}" for each in decision.caller.limits(decision.tier)],
         }
     return got
 

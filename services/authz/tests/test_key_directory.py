@@ -9,7 +9,7 @@ from maas_authz.adapters.key_cache import KeyCache
 from maas_authz.adapters.key_directory import KeyDirectory
 from maas_authz.core.budget import TokenBucket
 from maas_authz.core.confirmation import Confirmation
-from maas_authz.core.keys import Caller, KeyRecord
+from maas_authz.core.keys import FOREVER, Caller, KeyRecord
 from maas_authz.core.refusals import INVALID_KEY, KEY_NOT_READ
 from maas_authz.ports import LookedUp
 from maas_common.apikey import DEFAULT_PREFIX, Minted, Peppers, mint
@@ -40,8 +40,8 @@ class Asked:
 
 
 def record_of(key: Minted, *hashed_as: tuple[str, str]) -> KeyRecord:
-    hashes = tuple((pepper_id, Peppers({pepper_id: pepper_id[:1].encode() * 32}).hash(text)[1]) for pepper_id, text in hashed_as)
-    return KeyRecord(Caller("default", "i|s", (), key.id), "s", "n", is_active=True, expires_at=2**40, hashes=hashes)
+    hashes = tuple((pepper_id, Peppers({pepper_id: pepper_id[:1].encode() * 32}).hash(text)[1], FOREVER) for pepper_id, text in hashed_as)
+    return KeyRecord(Caller("default", "i|s", (), key.id), "s", "n", "active", expires_at=2**40, hashes=hashes)
 
 
 def with_another_secret(key: Minted) -> str:
@@ -67,7 +67,9 @@ def directory_of(lookup: Asked, *, burst: int = 10, size: int = 10) -> KeyDirect
         confirmation=confirmation,
         peppers=PEPPERS,
         prefix=DEFAULT_PREFIX,
+        foreign_prefixes=(),
         budget=TokenBucket(burst=burst, per_s=0.001),
+        foreign_budget=TokenBucket(burst=1, per_s=0.001),
         clock=clock,
     )
 

@@ -11,6 +11,7 @@ from maas_authz.core.catalogue import Catalogue, Model, Tier, Upstream
 from maas_authz.core.keys import Caller, KeyRecord
 from maas_authz.core.refusals import INVALID_KEY
 from maas_authz.servicers.check import Check
+from maas_common.testing import FakeClock
 
 UPSTREAMS = {"small": "http://10.0.0.5:8000/v1", "pro.2": "https://models.example.org/openai/v1"}
 REACHABLE = {
@@ -33,7 +34,7 @@ class OneKey:
 
     def known(self, presented):
         caller = Caller("default", "i|s", ("g",), "k")
-        return KeyRecord(caller, "s", "n", is_active=True, expires_at=1, hashes=()) if presented == "good" else INVALID_KEY
+        return KeyRecord(caller, "s", "n", "active", expires_at=1, hashes=()) if presented == "good" else INVALID_KEY
 
     async def find(self, presented):
         raise AssertionError(presented)
@@ -47,6 +48,11 @@ class OneCatalogue:
         return CATALOGUE
 
 
+class Forgetful:
+    def note(self, key_id, now):
+        assert key_id == "k"
+
+
 def check(method: str, path: str, headers: dict[str, str], facts: dict[str, str]) -> external_auth_pb2.CheckResponse:
     request = external_auth_pb2.CheckRequest()
     http = request.attributes.request.http
@@ -54,7 +60,9 @@ def check(method: str, path: str, headers: dict[str, str], facts: dict[str, str]
     http.headers.update(headers)
     for name, value in facts.items():
         request.attributes.metadata_context.filter_metadata["maas.request"].fields[name].string_value = value
-    answer = Check(OneKey(), OneCatalogue(), log_decisions=False).handle(request.SerializeToString())
+    answer = Check(OneKey(), OneCatalogue(), Forgetful(), FakeClock(), trusted_hops=0, log_decisions=False).handle(
+        request.SerializeToString()
+    )
     assert isinstance(answer, bytes)
     return external_auth_pb2.CheckResponse.FromString(answer)
 

@@ -16,8 +16,11 @@ from maas_authz.core.quota import quota_of
 from maas_authz.core.refusals import CATALOGUE_STALE, TIER_UNUSABLE
 from maas_common.channels import connect
 from maas_common.errors import UnavailableError
+from maas_common.limits import Limit
 from maas_common.testing import WORKLOAD, WORKLOAD_SECRET
 
+NOW = 1_800_000_000.0
+REQUESTS = Limit.parse(id="requests-1m", metric="requests", amount=10, window="1m")
 ALICE = Caller("default", "i|alice", ("g",))
 ALL_OF_FREE = "1;tier/free/requests-1m:requests:10:1m:user;tier/free/total-tokens-1m:total_tokens:2000:1m:user"
 
@@ -145,7 +148,7 @@ def test_ratelimit_is_not_waited_for_past_the_deadline(peers):
     async def main() -> None:
         async with peers() as all_of_them, connect(all_of_them.address("ratelimit")) as channel:
             all_of_them.ratelimit.gate.clear()
-            quota = quota_of(ALICE, "", Catalogue.compile([], [Tier.compile("free", 0, ["g"], [])]))
+            quota = quota_of(ALICE, "", Catalogue.compile([], [Tier.compile("free", 0, ["g"], [REQUESTS])]), NOW)
             with pytest.raises(UnavailableError):
                 await GrpcCounters(channel, workload_secret=WORKLOAD_SECRET, timeout_s=0.1).peek(quota)
 
@@ -153,12 +156,12 @@ def test_ratelimit_is_not_waited_for_past_the_deadline(peers):
 
 
 def test_without_a_catalogue_or_with_limits_that_cannot_be_applied_there_is_no_quota():
-    assert quota_of(ALICE, "", None) is CATALOGUE_STALE
+    assert quota_of(ALICE, "", None, NOW) is CATALOGUE_STALE
     unusable = Catalogue.compile([], [Tier.unusable("odd", 0, ["g"])])
-    assert quota_of(ALICE, "", unusable) is TIER_UNUSABLE
+    assert quota_of(ALICE, "", unusable, NOW) is TIER_UNUSABLE
 
 
 def test_a_quota_is_shown_for_a_model_that_cannot_be_routed_to():
     model = Model("m", "m", None, is_published=True, tiers=None)
-    quota = quota_of(ALICE, "m", Catalogue.compile([model], [Tier.compile("free", 0, ["g"], [])]))
-    assert quota.plan == "1"
+    quota = quota_of(ALICE, "m", Catalogue.compile([model], [Tier.compile("free", 0, ["g"], [REQUESTS])]), NOW)
+    assert [each.id for each in quota.limits] == ["tier/free/requests-1m"]

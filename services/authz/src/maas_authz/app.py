@@ -8,6 +8,7 @@ from functools import partial
 import grpc
 from maas.authz.v1 import authz_pb2_grpc
 from maas_common.auth.principal import Access
+from maas_common.auth.remote_roles import RemoteRoles
 from maas_common.channels import connect
 from maas_common.clock import Clock, SystemClock
 from maas_common.readiness import Readiness
@@ -19,6 +20,8 @@ from maas_authz.adapters.key_cache import KeyCache
 from maas_authz.adapters.key_directory import KeyDirectory
 from maas_authz.adapters.key_lookup import GrpcKeyLookup
 from maas_authz.adapters.key_watch import key_watch
+from maas_authz.adapters.last_uses import LastUses
+from maas_authz.adapters.people import GrpcPeople
 from maas_authz.adapters.watching import follow
 from maas_authz.core.budget import TokenBucket
 from maas_authz.core.confirmation import Confirmation
@@ -28,9 +31,11 @@ from maas_authz.servicers.check import Check
 from maas_authz.settings import AuthzSettings
 
 NAME = "authz"
+ACCESS = {"maas.authz.v1.AuthzService": Access.PEOPLE}
 _MAX_HOST = 64
 """Of a host's name in a watcher's name, which is 128 characters at most."""
 _PEEK_TIMEOUT_S = 2.0
+_PEOPLE_TIMEOUT_S = 5.0
 
 
 def main() -> None:
@@ -73,7 +78,9 @@ def build(
         confirmation=of_keys,
         peppers=settings.peppers(),
         prefix=settings.key_prefix,
+        foreign_prefixes=settings.foreign_key_prefixes,
         budget=TokenBucket(burst=settings.unknown_key_lookups_burst, per_s=settings.unknown_key_lookups_per_s),
+        foreign_budget=TokenBucket(burst=settings.foreign_key_lookups_burst, per_s=settings.foreign_key_lookups_per_s),
         clock=clock,
     )
     mirror = CatalogueMirror(of_catalogue, clock)
@@ -94,15 +101,24 @@ def build(
             applied=partial(readiness.set, "catalogue", met=True),
         ),
     )
-    authz = AuthzServicer(directory, mirror, GrpcCounters(ratelimit, workload_secret=secret, timeout_s=_PEEK_TIMEOUT_S), clock)
+    uses = LastUses(keys, workload_secret=secret, every_s=settings.last_used_every_s, at_most=settings.key_cache_size)
+    check = Check(directory, mirror, uses, clock, trusted_hops=settings.trusted_hops, log_decisions=settings.log_level == "debug")
+    authz = AuthzServicer(
+        directory,
+        mirror,
+        GrpcCounters(ratelimit, workload_secret=secret, timeout_s=_PEEK_TIMEOUT_S),
+        GrpcPeople(keys, workload_secret=secret, timeout_s=_PEOPLE_TIMEOUT_S),
+        clock,
+    )
     return Service(
         name=NAME,
         settings=settings,
         readiness=readiness,
-        access={"maas.authz.v1.AuthzService": Access.PEOPLE},
+        access=ACCESS,
         register=partial(authz_pb2_grpc.add_AuthzServiceServicer_to_server, authz),
-        hot=[Check(directory, mirror, log_decisions=settings.log_level == "debug").hot_method()],
+        hot=[check.hot_method()],
         engine=settings.engine,
-        background=[partial(follow, watch, secret) for watch in watches],
+        background=[*(partial(follow, watch, secret) for watch in watches), uses.keep_reporting],
         clock=clock,
+        roles=RemoteRoles(keys, settings.workload_secret(), settings.roles_by_group(), clock),
     )

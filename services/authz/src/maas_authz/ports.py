@@ -8,6 +8,7 @@ from typing import Protocol
 
 from maas.ratelimit.v1 import limits_pb2
 
+from maas_authz.core.access import Person
 from maas_authz.core.catalogue import Catalogue
 from maas_authz.core.keys import KeyRecord
 from maas_authz.core.quota import Quota
@@ -59,4 +60,31 @@ class Counters(Protocol):
 
     async def peek(self, quota: Quota) -> Sequence[limits_pb2.LimitState]:
         """How the quota's limits stand, in the words that people are told them in; UnavailableError when it can't be had in time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PeoplePage:
+    """Some people; `next_token` is for the page after them, empty on the last."""
+
+    people: tuple[Person, ...]
+    next_token: str
+
+
+class People(Protocol):
+    """Who there is."""
+
+    async def page(self, tenant: str, size: int, token: str) -> PeoplePage:
+        """At most `size` people of a tenant.
+
+        InvalidArgumentError when the token is none; UnavailableError when they can't be had in time.
+        """
+        ...
+
+
+class Uses(Protocol):
+    """Remembers when keys were last used."""
+
+    def note(self, key_id: str, now: float) -> None:
+        """The key was used at that Unix time. Any thread; cheap."""
         ...

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from maas_common.apikey import DEFAULT_PREFIX, Peppers
 from maas_common.settings import ServiceSettings
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 
@@ -44,6 +44,31 @@ class AuthzSettings(ServiceSettings):
         ge=1,
     )
     unknown_key_lookups_per_s: float = Field(20.0, description="How many such look-ups a second are allowed in the long run.", gt=0)
+    foreign_key_prefixes: list[str] = Field(
+        [],
+        description="What keys begin with that another system made and the keys service imported. They carry no checksum: whatever begins "
+        "so is looked up.",
+    )
+    foreign_key_lookups_burst: int = Field(100, description="As unknown_key_lookups_burst, of keys that another system made.", ge=1)
+    foreign_key_lookups_per_s: float = Field(10.0, description="As unknown_key_lookups_per_s, of keys that another system made.", gt=0)
+
+    trusted_hops: int = Field(
+        0,
+        description="How many proxies in front of the gateway are trusted to tell in x-forwarded-for whom they speak for. Where a key is "
+        "used from is the address that many places before the one that the gateway added.",
+        ge=0,
+        le=16,
+    )
+    last_used_every_s: float = Field(30.0, description="How often the keys service is told when keys were last used.", gt=0)
+
+    @model_validator(mode="after")
+    def _foreign_prefixes_are_foreign(self) -> Self:
+        for prefix in self.foreign_key_prefixes:
+            if not prefix or prefix.startswith(self.key_prefix):
+                raise ValueError(
+                    f'foreign_key_prefixes "{prefix}": want what no key of ours begins with; ours begin with {self.key_prefix}'
+                )
+        return self
 
     def peppers(self) -> Peppers:
         """The peppers; ValueError names the file and line that is wrong."""

@@ -8,6 +8,7 @@ import grpc
 from maas.keys.v1 import lookup_pb2, lookup_pb2_grpc
 from maas_common.clock import Clock
 
+from maas_authz.adapters.key_cache import Changed
 from maas_authz.adapters.key_directory import KeyDirectory
 from maas_authz.adapters.watching import Watch
 from maas_authz.core.confirmation import Confirmation
@@ -29,7 +30,7 @@ def key_watch(  # noqa: PLR0913 - parts, by name
     def apply(message: lookup_pb2.WatchKeysResponse) -> None:
         kind = message.WhichOneof("message")
         if kind == "changed":
-            directory.forget(message.changed.ids, message.revision)
+            directory.forget(_changed(message.changed), message.revision)
         elif kind != "heartbeat":  # a reset; and what a newer version may say, taken for the worst
             directory.forget_all()
         confirmation.confirm(message.revision, clock.now())
@@ -42,4 +43,13 @@ def key_watch(  # noqa: PLR0913 - parts, by name
         ack=lambda revision: lookup_pb2.WatchKeysRequest(ack=revision),
         apply=apply,
         confirmation=confirmation,
+    )
+
+
+def _changed(message: lookup_pb2.KeysChanged) -> Changed:
+    return Changed(
+        key_ids=tuple(message.ids),
+        users=tuple(message.users),
+        teams=tuple((team.tenant, team.id) for team in message.teams),
+        tenants=tuple(message.tenants),
     )

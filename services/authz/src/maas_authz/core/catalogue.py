@@ -10,6 +10,8 @@ from maas_common.limits import Limit
 from maas_common.plan import format_plan
 
 NO_PRICE = "-"
+TIER_LIMITS = "tier/"
+"""What the ids of tiers' limits begin with in a plan."""
 _URL = re.compile(r"https?://((?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)((?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)*)")
 
 
@@ -52,6 +54,7 @@ class Tier:
     groups: tuple[str, ...]
     limits: tuple[Limit, ...]
     plan: str | None
+    is_strict: bool = False
 
     @classmethod
     def compile(cls, name: str, level: int, groups: Iterable[str], limits: Iterable[Limit], *, is_strict: bool = False) -> Tier:
@@ -59,8 +62,8 @@ class Tier:
 
         Strict: no limit on tokens or cost may be overshot.
         """
-        named = tuple(sorted((replace(limit, id=f"tier/{name}/{limit.id}") for limit in limits), key=lambda each: each.id))
-        return cls(name, level, tuple(groups), named, format_plan(named, is_strict=is_strict))
+        named = tuple(sorted((replace(limit, id=f"{TIER_LIMITS}{name}/{limit.id}") for limit in limits), key=lambda each: each.id))
+        return cls(name, level, tuple(groups), named, format_plan(named, is_strict=is_strict), is_strict)
 
     @classmethod
     def unusable(cls, name: str, level: int, groups: Iterable[str]) -> Tier:
@@ -94,6 +97,12 @@ class Catalogue:
         for name in deleted_tiers:
             kept_tiers.pop(name, None)
         return Catalogue.compile(kept_models.values(), kept_tiers.values())
+
+    def bound_tier(self, name: str, groups: Iterable[str]) -> tuple[Tier, str] | None:
+        """The tier of that name and the first of the groups that gives it; None when none does."""
+        tier = self.tiers.get(name)
+        group = next((each for each in groups if each in tier.groups), None) if tier is not None else None
+        return None if tier is None or group is None else (tier, group)
 
     def tier_of(self, groups: Iterable[str]) -> tuple[Tier, str] | None:
         """The tier of the highest level among those of these groups, and the first group that gives it."""

@@ -4,39 +4,42 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from maas_common.limits import Scope
-from maas_common.plan import format_plan
+from maas_common.limits import Limit, Scope
 
 from maas_authz.core.catalogue import Catalogue, Tier
 from maas_authz.core.keys import Caller
-from maas_authz.core.refusals import CATALOGUE_STALE, MODEL_NOT_FOUND, NO_ACCESS, NO_TIER, TIER_UNUSABLE, Refusal
+from maas_authz.core.refusals import CATALOGUE_STALE, MODEL_NOT_FOUND, NO_ACCESS, OUT_OF_SCOPE, Refusal
+from maas_authz.core.standing import plan_of, tier_of
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """The limits in `plan` are counted for that caller, who has the tier by that group; `model` is empty when none is asked about."""
+    """The limits, in a plan's order, are counted for that caller, who has the tier by that group; `model` is empty for none."""
 
     caller: Caller
     tier: Tier
     group: str
     model: str
-    plan: str
+    limits: tuple[Limit, ...]
 
 
-def quota_of(caller: Caller, model: str, catalogue: Catalogue | None) -> Quota | Refusal:
+def quota_of(caller: Caller, model: str, catalogue: Catalogue | None, now: float) -> Quota | Refusal:  # noqa: PLR0911 - as many refusals
     """The caller's limits for a model; for none, those that are not counted per model. Refused as a request of theirs would be."""
     if catalogue is None:
         return CATALOGUE_STALE
     wanted = catalogue.models.get(model)
     if model and (wanted is None or not wanted.is_published):
         return MODEL_NOT_FOUND
-    found = catalogue.tier_of(caller.groups)
-    if found is None:
-        return NO_TIER
+    if model and caller.models is not None and model not in caller.models:
+        return OUT_OF_SCOPE
+    found = tier_of(caller, catalogue, now)
+    if isinstance(found, Refusal):
+        return found
     tier, group = found
     if wanted is not None and wanted.tiers is not None and tier.name not in wanted.tiers:
         return NO_ACCESS
-    if tier.plan is None:
-        return TIER_UNUSABLE
-    shown = [limit for limit in tier.limits if model or Scope.MODEL not in limit.per.scopes]
-    return Quota(caller, tier, group, model, format_plan(shown))
+    plan = plan_of(caller, tier)
+    if isinstance(plan, Refusal):
+        return plan
+    shown = (limit for limit in caller.limits(tier) if model or Scope.MODEL not in limit.per.scopes)
+    return Quota(caller, tier, group, model, tuple(shown))

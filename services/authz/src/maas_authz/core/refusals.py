@@ -25,7 +25,7 @@ def unavailable(message: str) -> Refusal:
     return Refusal(503, "server_error", message)
 
 
-# One text for no key, junk, an unknown, a revoked and an expired key: a prober learns nothing from it.
+# One text for no key, junk, an unknown, a pending, a disabled, a revoked and an expired key: a prober learns nothing from it.
 INVALID_KEY = Refusal(401, "authentication_error", "Invalid or expired token", (("www-authenticate", "Bearer"),))
 
 NOT_CANONICAL = invalid_request(
@@ -38,7 +38,10 @@ UNKNOWN_PATH = Refusal(
 )
 MODEL_NOT_FOUND = Refusal(404, "not_found_error", "Model not found")
 NO_TIER = Refusal(403, "authorization_error", "Access denied. None of your groups has a tier.")
+NO_SUBSCRIPTION = Refusal(403, "authorization_error", "Access denied. None of your groups has the tier that this API key is bound to.")
 NO_ACCESS = Refusal(403, "authorization_error", "Access denied. Your tier does not have permission to access this model.")
+OUT_OF_SCOPE = Refusal(403, "authorization_error", "Access denied. This API key may not be used for this model.")
+WRONG_ADDRESS = Refusal(403, "authorization_error", "Access denied. This API key may not be used from your address.")
 
 KEYS_STALE = unavailable("API keys can't be checked right now. Try again shortly.")
 KEY_NOT_READ = unavailable("This API key can't be checked right now. Try again shortly.")
@@ -46,3 +49,4 @@ CATALOGUE_STALE = unavailable("The catalogue of models and tiers can't be read r
 BODY_NOT_READ = unavailable("The gateway did not say what the request asks for.")
 MODEL_UNUSABLE = unavailable("The model is registered with an address that can't be used.")
 TIER_UNUSABLE = unavailable("The limits of your tier can't be applied.")
+KEY_UNUSABLE = unavailable("The limits of this API key can't be applied.")

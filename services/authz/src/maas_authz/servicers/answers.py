@@ -21,7 +21,7 @@ from maas_common.protobuf_wire import varint
 from maas_authz.core.catalogue import Model, Tier, Upstream
 from maas_authz.core.credential import CREDENTIAL_HEADERS
 from maas_authz.core.decision import Admitted, Listed
-from maas_authz.core.keys import NONE, Caller
+from maas_authz.core.keys import Caller
 from maas_authz.core.refusals import Refusal
 
 _CLUSTER = "x-maas-cluster"
@@ -48,7 +48,8 @@ def admission(admitted: Admitted) -> bytes:
     """Go to the model: cluster, path and authority of the upstream, and what ratelimit and the body's edits need to know."""
     body, model, upstream = admitted.body, admitted.model, admitted.upstream
     pieces = [
-        _same_for_all(admitted.tier, admitted.plan, model),
+        _same_for_all(admitted.tier, model, admitted.price),
+        _plan(admitted.plan),
         _same_for_caller(admitted.caller, admitted.group),
         _RID,
         os.urandom(_RID_BYTES).hex().encode(),
@@ -91,13 +92,18 @@ def _listing(tenant: str, tier: str) -> bytes:
 
 
 @lru_cache(maxsize=4096)
-def _same_for_all(tier: Tier, plan: str, model: Model) -> bytes:
-    return _metadata(decided="1", team=NONE, tier=tier.name, model=model.id, plan=plan, price=model.price)
+def _same_for_all(tier: Tier, model: Model, price: str) -> bytes:
+    return _metadata(decided="1", tier=tier.name, model=model.id, price=price)
+
+
+@lru_cache(maxsize=4096)
+def _plan(plan: str) -> bytes:
+    return _metadata(plan=plan)
 
 
 @lru_cache(maxsize=16384)
 def _same_for_caller(caller: Caller, group: str) -> bytes:
-    return _metadata(tenant=caller.tenant, key=caller.key_id, user=caller.user, group=group)
+    return _metadata(tenant=caller.tenant, key=caller.key_id, user=caller.user, team=caller.team, group=group)
 
 
 @lru_cache(maxsize=8192)

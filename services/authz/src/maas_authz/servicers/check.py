@@ -9,15 +9,17 @@ import structlog
 from envoy.service.auth.v3 import external_auth_pb2
 from envoy.service.auth.v3.attribute_context_pb2 import AttributeContext
 from google.protobuf.message import DecodeError
+from maas_common.clock import Clock
 from maas_common.errors import InvalidArgumentError
 from maas_common.hot import HotMethod
 
 from maas_authz import metrics
+from maas_authz.core.address import client_address
 from maas_authz.core.credential import presented_key
 from maas_authz.core.decision import Admitted, Decision, Listed, Request, decide
 from maas_authz.core.keys import KeyRecord
 from maas_authz.core.refusals import INVALID_KEY, Refusal
-from maas_authz.ports import Catalogues, Keys
+from maas_authz.ports import Catalogues, Keys, Uses
 from maas_authz.servicers import answers
 
 log = structlog.get_logger(__name__)
@@ -29,10 +31,15 @@ _FACTS = "maas.request"
 class Check:
     """Answers at once when the key is known, else with a coroutine. Keeps nothing of a request."""
 
-    def __init__(self, keys: Keys, catalogues: Catalogues, *, log_decisions: bool) -> None:
-        """`log_decisions`: one line at debug level for each; without it not even the call is made."""
+    def __init__(  # noqa: PLR0913 - parts, by name
+        self, keys: Keys, catalogues: Catalogues, uses: Uses, clock: Clock, *, trusted_hops: int, log_decisions: bool
+    ) -> None:
+        """`trusted_hops`: proxies before the gateway. `log_decisions`: one line at debug level; without it not even the call is made."""
         self._keys = keys
         self._catalogues = catalogues
+        self._uses = uses
+        self._clock = clock
+        self._trusted_hops = trusted_hops
         self._log_decisions = log_decisions
 
     def hot_method(self) -> HotMethod:
@@ -59,8 +66,12 @@ class Check:
         if isinstance(found, Refusal):
             decision: Decision = found
         else:
-            request = Request(http.method, http.path, _facts(attributes))
-            decision = decide(found.caller, request, self._catalogues.current())
+            caller, now = found.caller, self._clock.now()
+            address = "" if caller.networks is None else self._address(attributes, http)
+            request = Request(http.method, http.path, _facts(attributes), address)
+            decision = decide(caller, request, self._catalogues.current(), now)
+            if not isinstance(decision, Refusal):
+                self._uses.note(caller.key_id, now)
         if self._log_decisions:
             _log(decision, http.headers.get("x-request-id", ""))
         if isinstance(decision, Admitted):
@@ -71,6 +82,10 @@ class Check:
             return answers.listing(decision)
         metrics.DECISIONS[decision.code].inc()
         return answers.refusal(decision)
+
+    def _address(self, attributes: AttributeContext, http: AttributeContext.HttpRequest) -> str:
+        peer = attributes.source.address.socket_address.address
+        return client_address(http.headers.get("x-forwarded-for"), peer, self._trusted_hops)
 
 
 def _facts(attributes: AttributeContext) -> dict[str, str]:

@@ -1,0 +1,52 @@
+"""Where a request comes from, and whether a key may be used from there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Networks:
+    """Networks that a key may be used from. What can't be read as one holds no address."""
+
+    networks: tuple[IPv4Network | IPv6Network, ...]
+
+    @classmethod
+    def parse(cls, texts: Iterable[str]) -> Networks | None:
+        """Read networks as CIDR; None, which stands for anywhere, when there is no text at all."""
+        given = tuple(texts)
+        return cls(tuple(network for text in given if (network := _network(text)) is not None)) if given else None
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.networks)) or "no network"
+
+    def hold(self, address: str) -> bool:
+        """Whether one of them has the address. An IPv4 address written as IPv6 is that IPv4 address; what is no address is in none."""
+        try:
+            parsed: IPv4Address | IPv6Address = ip_address(address)
+        except ValueError:
+            return False
+        if isinstance(parsed, IPv6Address):
+            parsed = parsed.ipv4_mapped or parsed
+        return any(parsed in network for network in self.networks)
+
+
+def client_address(forwarded_for: str | None, peer: str, trusted_hops: int) -> str:
+    """Whom the gateway speaks for, by the `x-forwarded-for` that it wrote; empty when that can't be told.
+
+    Each proxy adds its peer at the end, the gateway too; so with so many trusted proxies before the gateway, the client is that many
+    places before the last. Whatever is further to the left anybody may have written. Without the header it is the gateway's peer.
+    """
+    if forwarded_for is None:
+        return peer
+    hops = forwarded_for.rsplit(",", trusted_hops + 1)
+    return hops[-1 - trusted_hops].strip() if len(hops) > trusted_hops else ""
+
+
+def _network(text: str) -> IPv4Network | IPv6Network | None:
+    try:
+        return ip_network(text)
+    except ValueError:
+        return None
