@@ -76,9 +76,9 @@ def files(tmp_path) -> dict[str, str]:
 class Watch:
     """A watcher as authz is one, but confirming only when the test says so."""
 
-    def __init__(self, stub, name, resume_after):
+    def __init__(self, stub, **start):
         self._call = stub.WatchKeys(metadata=WORKLOAD)
-        self._start = WatchKeysRequest(start={"watcher": name, "resume_after": resume_after})
+        self._start = WatchKeysRequest(start=start)
 
     async def started(self):
         await self._call.write(self._start)
@@ -142,9 +142,9 @@ class World:
         now = {"iat": int(self.clock.now()), "exp": NEVER, "email": f"{subject}@example.org"}
         return self.idp.bearer(subject, groups=groups, **now | claims)
 
-    async def watch(self, name="authz-1", resume_after=0):
+    async def watch(self, name="authz-1", **start):
         """A watcher whose first message is still to be read."""
-        return await Watch(self.lookup, name, resume_after).started()
+        return await Watch(self.lookup, watcher=name, **start).started()
 
     async def drained(self, name="authz-1"):
         """A watcher that has taken and confirmed everything so far."""

@@ -19,6 +19,7 @@ from maas.keys.v1.api_keys_pb2_grpc import ApiKeysServiceStub
 from maas.keys.v1.lookup_pb2 import LookupApiKeyRequest, WatchKeysRequest
 from maas.keys.v1.lookup_pb2_grpc import KeyLookupServiceStub
 from maas_common.testing import WORKLOAD
+from maas_common.testing.databases import postgres_database
 from maas_keys.settings import KeysSettings
 
 PROGRAM = Path(sys.executable).with_name("maas-keys")
@@ -78,6 +79,51 @@ def test_it_serves_until_told_and_ends_watches_and_itself(files, people):
     with running(files) as (_, channel, _):
         found = KeyLookupServiceStub(channel).LookupApiKey(LookupApiKeyRequest(id=made.id), metadata=WORKLOAD)
         assert (found.record.id, found.revision) == (made.id, 1)
+
+
+class Watcher:
+    """A watcher of a running program, that confirms what it has read."""
+
+    def __init__(self, channel, name):
+        self._said: SimpleQueue[WatchKeysRequest | None] = SimpleQueue()
+        self._said.put(WatchKeysRequest(start={"watcher": name}))
+        self._heard = KeyLookupServiceStub(channel).WatchKeys(iter(self._said.get, None), metadata=WORKLOAD)
+
+    def confirm_until(self, revision):
+        for message in self._heard:
+            self._said.put(WatchKeysRequest(ack=message.revision))
+            if message.revision >= revision:
+                return
+
+    def forget(self):
+        self._said.put(None)
+        self._heard.cancel()
+
+
+def lagging_until(change, expected):
+    """Change again and again until that is who lags; the test's time is the limit."""
+    while (seen := list(change().enforcement.lagging)) != expected:
+        assert seen in (["authz-2"], ["authz-2 at keys-b"], ["authz-2 (not connected)"], [])
+
+
+def test_watchers_of_a_replica_that_was_killed_are_waited_for_until_they_are_back(files, people, postgres):
+    shared = {"oidc_issuer": people.url, "replica_heartbeat_s": "0.2", "enforcement_wait_s": "0.1", "settle_s": "0", "heartbeat_s": "0.1"}
+    with postgres_database(postgres) as url, running(files | {"database_url": url}, replica_name="keys-a", **shared) as (_, here, _):
+
+        def change():
+            return ApiKeysServiceStub(here).CreateApiKey(CreateApiKeyRequest(name="laptop"), metadata=people.bearer("alice"))
+
+        with running(files | {"database_url": url}, replica_name="keys-b", **shared) as (process, there, _):
+            lost = Watcher(there, "authz-2")
+            lost.confirm_until(0)
+            lagging_until(change, ["authz-2 at keys-b"])
+            process.kill()
+            lagging_until(change, ["authz-2 (not connected)"])
+            lost.forget()
+        back = Watcher(here, "authz-2")
+        back.confirm_until(change().enforcement.revision)
+        lagging_until(change, ["authz-2"])
+        back.forget()
 
 
 def test_help_explains_every_setting():

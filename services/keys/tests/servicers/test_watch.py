@@ -23,6 +23,28 @@ async def revoke(world, key_id):
     return await world.keys.RevokeApiKey(RevokeApiKeyRequest(id=key_id), metadata=world.alice)
 
 
+def test_a_watcher_of_one_tenant_hears_of_that_one_and_confirms_the_rest_too(two_tenants):
+    async def scenario():
+        async with two_tenants(enforcement_wait_s=PATIENT_S, heartbeat_s=PATIENT_S) as (world, acme):
+            watch = await world.watch(tenant="acme")
+            await watch.ack((await watch.any()).revision)
+            creating = asyncio.create_task(create(world))
+            said = await watch.any()
+            # Nothing for this watcher to forget, and nothing that it would be waited for.
+            assert said.HasField("heartbeat")
+            await watch.ack(said.revision)
+            answer = await creating
+            assert (answer.enforcement.enforced, answer.enforcement.revision) == (True, said.revision)
+            making = asyncio.ensure_future(world.keys.CreateApiKey(CreateApiKeyRequest(name="theirs"), metadata=acme.alice))
+            said = await watch.any()
+            await watch.ack(said.revision)
+            assert list(said.changed.ids) == [(await making).id]
+            again = await (await world.watch("authz-2", tenant="acme", resume_after=said.revision - 2)).any()
+            assert (again.revision, list(again.changed.ids)) == (said.revision, list(said.changed.ids))
+
+    asyncio.run(scenario())
+
+
 def test_a_new_watcher_is_reset_and_then_told_each_change(keys_service):
     async def scenario():
         async with keys_service() as world:
