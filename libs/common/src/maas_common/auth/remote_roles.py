@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 TIMEOUT_S = 1.0
 REMEMBERED_S = 1.0
-"""So late, at most, a role that was given or taken away in keys counts elsewhere."""
+"""Keys remembers its answers as long: a role that was given or taken away counts within twice this."""
 _REMEMBERED = 10_000
 _OF_EVERY_TENANT = frozenset({Role.MODEL_CONSUMER})
 
