@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Self
 
 from maas_common.apikey import DEFAULT_PREFIX, Peppers
 from maas_common.errors import InvalidArgumentError
-from maas_common.limits import Limit, Scope
+from maas_common.limits import Limit, Scope, default_id
 from maas_common.settings import WatchedServiceSettings, read_secret
 from pydantic import BaseModel, Field, field_validator, model_validator
 
@@ -118,7 +119,10 @@ class TermsSettings(WatchedServiceSettings):
 
 
 def _limits(limits: list[PlaygroundLimit]) -> tuple[Limit, ...]:
-    return limits_of("playground_limits", [LimitDraft(**limit.model_dump()) for limit in limits], per=Scope.KEY)
+    """Per user, not per key: a new key in the place of an ended one brings nothing back. Ids that no other key's limit has by default."""
+    drafts = [LimitDraft(**limit.model_dump()) for limit in limits]
+    named = [replace(draft, id=draft.id or f"playground-{default_id(draft.metric, draft.window)}") for draft in drafts]
+    return limits_of("playground_limits", named, per=Scope.USER)
 
 
 def _refused_as_value(rule: Callable[[], object]) -> None:

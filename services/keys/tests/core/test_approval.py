@@ -26,6 +26,7 @@ def budget(amount):
     [
         ({}, ()),
         ({"budget": budget(100_000_000)}, ()),
+        ({"budget": budget(100_000_010)}, ("its budget of $100.00001 is over $100.00",)),
         ({"budget": budget(250_500_000)}, ("its budget of $250.50 is over $100.00",)),
         ({"expires_at": 1000 + 30 * DAY_S + 1}, ("it lives longer than 30d",)),
         (

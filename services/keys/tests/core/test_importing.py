@@ -55,7 +55,7 @@ def test_a_tier_that_the_owner_has_not_is_refused(caller, ground, wrong_fields):
         ({"created_at": 1001}, ["created_at"]),
         ({"created_at": 0}, ["created_at"]),
         ({"expires_at": 1000}, ["expires_at"]),
-        ({"expires_at": 1000, "name": " "}, ["name", "expires_at"]),
+        ({"expires_at": 1000, "name": " ", "created_at": 0}, ["name", "created_at", "expires_at"]),
     ],
 )
 def test_all_that_is_wrong_is_named_by_its_place(caller, wrong_fields, fields, wrong):

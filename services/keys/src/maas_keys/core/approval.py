@@ -67,4 +67,5 @@ def _check_waits(key: ApiKey) -> None:
 
 
 def _usd(amount: int) -> str:
-    return f"${Decimal(amount).scaleb(-6):,.2f}"
+    cents, rest = divmod(amount, 10_000)
+    return f"${Decimal(cents).scaleb(-2):,}" if not rest else f"${Decimal(amount).scaleb(-6):,}".rstrip("0")

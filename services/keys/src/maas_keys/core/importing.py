@@ -69,7 +69,7 @@ def check_foreign(keys: Sequence[ForeignKey], caller: Caller, now: float) -> Non
         with here:
             if key.groups and groups.setdefault(key.username, key.groups) != key.groups:
                 raise InvalidArgumentError.of("groups", f'are others than before for "{key.username}"; give each user\'s the same')
-        for rule in (_check_texts, _check_times):
+        for rule in (_check_texts, _check_begin, _check_end):
             with here:
                 rule(key, now)
         with wrong:
@@ -108,8 +108,11 @@ def _check_texts(key: ForeignKey, _now: float) -> None:
     checked_labels("labels", key.labels)
 
 
-def _check_times(key: ForeignKey, now: float) -> None:
+def _check_begin(key: ForeignKey, now: float) -> None:
     if key.created_at is not None and not 0 < key.created_at <= now:
         raise InvalidArgumentError.of("created_at", "is no time that has passed; leave it out for now")
+
+
+def _check_end(key: ForeignKey, now: float) -> None:
     if key.expires_at is not None and key.expires_at <= now:
         raise InvalidArgumentError.of("expires_at", "has passed; leave out keys that have ended")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
 from maas_common.apikey import mint
+from maas_common.errors import ConflictError
 from maas_common.watch import Enforced
 
 from maas_keys.core.api_key import ApiKey, KeyKind, Status
@@ -73,4 +75,6 @@ class KeyMaking:
         """One that has expired is in nobody's way."""
         before = await self._store.of_kind(wanted.tenant, wanted.owner.user, wanted.kind)
         if before is not None and before.status(wanted.created_at) is Status.EXPIRED:
-            await self._store.put(revoked(before, wanted.created_at))
+            with suppress(ConflictError):  # somebody else made room
+                await self._store.put(revoked(before, wanted.created_at))
+                log.info("expired api key revoked", key_id=before.id, actor=wanted.created_by)
