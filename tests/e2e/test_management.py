@@ -92,6 +92,7 @@ def test_users_see_their_own_keys_only_and_no_admin_methods(world):
     assert world.manage("POST", "/v1/tiers/lookup", {"groups": ["premium-users"]}, token=alice).json() == {
         "tier": "premium",
         "displayName": "Premium",
+        "tiers": ["premium"],
     }
     assert [m["id"] for m in world.manage("GET", "/v1/models", token=bob).json()["data"]] == ["smollm2", "smollm2-pro"]
 
