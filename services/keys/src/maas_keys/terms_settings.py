@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +33,10 @@ class PlaygroundLimit(BaseModel):
     per: str = ""
     over: str = ""
 
+    def __repr__(self) -> str:
+        """As it is given."""
+        return json.dumps(self.model_dump(exclude_defaults=True))
+
 
 class TermsSettings(WatchedServiceSettings):
     """What keys are made by."""
@@ -52,7 +57,7 @@ class TermsSettings(WatchedServiceSettings):
     approval_expiry: str = Field("", description="A key that its owner makes to live longer waits for an approver; empty: none does.")
     playground_limits: list[PlaygroundLimit] = Field(
         [PlaygroundLimit(metric="requests", amount=20, window="1m"), PlaygroundLimit(metric="total_tokens", amount=50_000, window="day")],
-        description='The limits of playground keys, in place of the tier\'s: [{"metric": "requests", "amount": 20, "window": "1m"}].',
+        description="The limits of playground keys, in place of the tier's, as the REST API takes limits; per user when nobody says.",
     )
     key_creation_roles: list[Column] = Field(
         ["admin", "model-consumer", "team-owner", "team-member"],
