@@ -98,7 +98,7 @@ def test_a_table_has_a_line_per_key_whole_even_when_piped(admin: World) -> None:
     admin.run("keys", "create", "n" * 120, "-q")
     header, line = admin.run("keys", "list").stdout.splitlines()
     assert header.split() == ["ID", "NAME", "OWNER", "TEAM", "STATUS", "EXPIRES", "LAST", "USED"]
-    assert line.split() == [FIRST, "n" * 120, "admin", "-", "active", "2026-01-02", "00:00Z", "-"]
+    assert line.split() == [FIRST, "n" * 120, "admin", "-", "active", "2026-01-02", "-"]
 
 
 def test_an_empty_list_is_empty_in_every_format(admin: World) -> None:

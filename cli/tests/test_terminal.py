@@ -39,6 +39,15 @@ def test_a_name_and_a_password_are_asked_for_and_the_password_is_not_shown(world
     assert PASSWORDS["alice"] not in terminal.screen
 
 
+def test_a_list_of_keys_fits_a_terminal_of_80_columns(admin: World) -> None:
+    admin.run("keys", "create", "nightly-indexing", "--team", "research", "-q")
+    with Terminal(("keys", "list"), admin.environment | {"COLUMNS": "80"}) as terminal:
+        assert terminal.ended() == 0
+    header, row = terminal.screen.split("\r\n")[:2]
+    assert header.split()[0] == "ID"
+    assert row.split() == [KEY, "nightly-indexing", "admin", "research", "active", "2026-01-02", "-"]
+
+
 def test_revoking_asks_for_the_id_and_obeys(admin: World) -> None:
     admin.run("keys", "create", "ci", "-q")
     with Terminal(("keys", "revoke", KEY), admin.environment) as terminal:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -52,9 +51,9 @@ def moment(title: str, name: str) -> Column:
     return Column(title, lambda item: time_of(item.get(name)))
 
 
-def minute(title: str, name: str) -> Column:
-    """A field that holds a time, in UTC, without seconds: for lists that have to fit."""
-    return Column(title, lambda item: re.sub(r":[0-9]{2}Z$", "Z", time_of(item.get(name))), is_whole=True)
+def day(title: str, name: str) -> Column:
+    """The day of a field that holds a time, in UTC: for lists that have to fit."""
+    return Column(title, lambda item: time_of(item.get(name)).partition(" ")[0], is_whole=True)
 
 
 def amount(title: str, name: str) -> Column:

@@ -9,20 +9,20 @@ import typer
 
 from maas_cli.client import segment
 from maas_cli.errors import UsageError
-from maas_cli.output import Format, Limit, Output, field, minute, show_list, show_one
+from maas_cli.output import Format, Limit, Output, day, field, show_list, show_one
 from maas_cli.printing import say
 from maas_cli.state import connect
 
 PATH = "/v1/role-assignments"
 PAGE_MAX = 100
-_ASSIGNED = [
+_LIST = [
     field("id", "id", is_whole=True),
     field("role", "role"),
     field("kind", "memberKind"),
     field("member", "member"),
-    field("by", "createdBy"),
-    minute("since", "createdAt"),
+    day("since", "createdAt"),
 ]
+_ASSIGNED = [*_LIST, field("by", "createdBy")]
 
 
 class Role(StrEnum):
@@ -68,7 +68,7 @@ def list_(context: typer.Context, *, limit: Limit = None, output: Output = Forma
     """
     with connect(context) as api:
         assigned = api.every(PATH, "assignments", limit=limit, page_max=PAGE_MAX)
-    show_list(assigned, _ASSIGNED, output, empty="no roles were given; settings may give some to groups")
+    show_list(assigned, _LIST, output, empty="no roles were given; settings may give some to groups")
 
 
 @app.command()

@@ -9,23 +9,29 @@ import typer
 from maas_cli.changing import given
 from maas_cli.client import segment
 from maas_cli.files import DryRun, File, looks_like_json, objects_in, text_in
-from maas_cli.output import Column, Format, Item, Limit, Output, field, minute, moment, show_list, show_one, told
+from maas_cli.output import Column, Format, Item, Limit, Output, day, field, moment, show_list, show_one, text_of, told
 from maas_cli.state import connect
 
 PATH = "/v2/users"
 PAGE_MAX = 100
+_EVERYBODY = "system:authenticated"
 
 
 def _teams(user: Item) -> str:
     return ", ".join(f"{team.get('id')} ({team.get('role')})" for team in user.get("teams", [])) or "-"
 
 
+def _own_groups(user: Item) -> str:
+    """Without the one that everybody is in."""
+    return text_of([group for group in user.get("groups", []) if group != _EVERYBODY])
+
+
 _USERS = [
     field("id", "id", is_whole=True),
     field("name", "username"),
     field("email", "email"),
-    field("groups", "groups"),
-    minute("last seen", "last_seen_at"),
+    Column("groups", _own_groups),
+    day("last seen", "last_seen_at"),
 ]
 _USER = [
     *_USERS[:3],

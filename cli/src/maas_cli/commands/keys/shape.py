@@ -14,7 +14,7 @@ from maas_cli.errors import RefusedError, UsageError
 from maas_cli.key_id import key_id
 from maas_cli.labels import labels_text
 from maas_cli.limits import limits_text
-from maas_cli.output import Column, Format, Item, field, minute, moment, show_one, told
+from maas_cli.output import Column, Format, Item, day, field, moment, show_one, told
 from maas_cli.printing import say, warn
 
 PATH = "/v1/api-keys"
@@ -46,8 +46,8 @@ KEYS = [
     Column("owner", _owner),
     field("team", "team"),
     field("status", "status", is_whole=True),
-    minute("expires", "expirationDate"),
-    minute("last used", "lastUsedAt"),
+    day("expires", "expirationDate"),
+    day("last used", "lastUsedAt"),
 ]
 _KEY = [
     *KEYS[:2],

@@ -14,7 +14,7 @@ from maas_cli.commands.teams.shape import PAGE_MAX, TeamId, path_of
 from maas_cli.enforcement import tell
 from maas_cli.errors import UsageError
 from maas_cli.money import dollars
-from maas_cli.output import Column, Format, Item, Limit, Output, field, minute, show_list
+from maas_cli.output import Column, Format, Item, Limit, Output, day, field, show_list
 from maas_cli.printing import warn
 from maas_cli.state import connect
 
@@ -30,7 +30,7 @@ _KEYS = [
     field("status", "status", is_whole=True),
     field("models", "models"),
     Column("budget", _budget),
-    minute("expires", "expires_at"),
+    day("expires", "expires_at"),
 ]
 
 
