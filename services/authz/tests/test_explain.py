@@ -56,6 +56,83 @@ def test_a_refusal_is_explained_at_the_step_where_it_happens(in_world):
     in_world(scenario)
 
 
+@pytest.mark.parametrize(
+    ("record", "detail"),
+    [
+        ({"status": "pending"}, "pending: an administrator has to approve it"),
+        ({"status": "disabled"}, "disabled: it can be enabled again"),
+        ({"status": "revoked"}, "revoked"),
+        ({"status": "revoked", "expires_in": -1}, "revoked"),
+        ({"status": "disabled", "expires_in": -1}, "expired at 20"),
+        ({"status": "something-new"}, "something-new"),
+    ],
+)
+def test_a_key_that_is_good_for_nothing_is_so_for_a_reason_that_its_owner_learns_here_only(in_world, record, detail):
+    async def scenario(world):
+        key = world.mint(**record)
+        answer = await world.explain(authz_pb2.ExplainRequest(key_id=key.id, model="small"), metadata=world.people.bearer("alice"))
+        assert (answer.code, answer.message) == (401, "Invalid or expired token")
+        assert answer.steps[-1].detail.startswith(detail)
+        assert await world.ask(key.text) == await world.ask("junk")
+
+    in_world(scenario)
+
+
+def test_what_a_key_says_of_itself_is_looked_at_step_by_step(in_world):
+    async def scenario(world):
+        limit = {"id": "key/requests-1m", "metric": "requests", "amount": 5, "window": "1m", "per": "key"}
+        until = int(world.clock.now()) + 60
+        given = {"scope": {"models": ["small"]}, "subscription": "premium", "allowed_ips": ["10.0.0.0/8"], "groups_until": until}
+        key = world.mint(groups=("premium-users",), limits=[limit], team="physics", **given)
+
+        async def explain(**request):
+            return await world.explain(authz_pb2.ExplainRequest(key_id=key.id, **request), metadata=world.people.bearer("alice"))
+
+        answer = await explain(model="small")
+        order = ("credential", "key", "address", "request", "model", "scope", "groups", "subscription", "access", "plan")
+        assert steps(answer) == [(check, "pass") for check in order]
+        said = {step.check: step.detail for step in answer.steps}
+        assert said["address"] == "an explanation comes from nowhere; requests are let through from 10.0.0.0/8"
+        assert said["subscription"] == 'the key is bound to tier "premium", which group "premium-users" gives'
+        assert said["groups"].startswith("relied on until 20")
+        assert [each.id for each in answer.limits] == ["key/requests-1m", "tier/premium/requests-1m"]
+        assert answer.plan == (await world.ask(key.text, peer="10.0.0.1")).dynamic_metadata["plan"]
+
+        answer = await explain(model="pro")
+        assert (answer.code, answer.steps[-1].check, answer.steps[-1].detail) == (403, "scope", "the key is for small")
+        world.clock.advance(61)
+        answer = await explain(model="small")
+        assert (answer.code, answer.steps[-1].check) == (403, "subscription")
+        assert answer.steps[-1].detail == 'none of the groups has tier "premium": system:authenticated'
+        assert answer.steps[-2].detail.endswith("now they count no more")
+
+    in_world(scenario)
+
+
+def test_keys_of_another_tenant_do_not_exist_whoever_asks(in_world):
+    async def scenario(world):
+        key = world.mint(user="alice", tenant="other")
+        request = authz_pb2.ExplainRequest(key_id=key.id, model="small")
+        for who in (world.people.bearer("alice"), world.people.admin()):
+            assert await refused(world.explain(request, metadata=who)) is grpc.StatusCode.NOT_FOUND
+            quota = world.get_quota(authz_pb2.GetQuotaRequest(key_id=key.id), metadata=who)
+            assert await refused(quota) is grpc.StatusCode.NOT_FOUND
+
+    in_world(scenario)
+
+
+def test_a_teams_key_is_explained_to_its_owner_and_administrators_only(in_world):
+    async def scenario(world):
+        key = world.mint(user="bob", team="physics")
+        world.mint(user="alice", team="physics")
+        request = authz_pb2.ExplainRequest(key_id=key.id, model="small")
+        assert await refused(world.explain(request, metadata=world.people.bearer("alice"))) is grpc.StatusCode.NOT_FOUND
+        for who in (world.people.bearer("bob"), world.people.admin()):
+            assert (await world.explain(request, metadata=who)).allowed
+
+    in_world(scenario)
+
+
 def test_other_peoples_keys_are_not_found_but_for_administrators(in_world):
     async def scenario(world):
         key = world.mint(user="bob", groups=("premium-users",))

@@ -77,6 +77,65 @@ def test_one_of_their_keys_is_asked_about_with_its_own_groups(in_world):
     in_world(scenario)
 
 
+def test_the_limits_of_a_key_its_team_and_tenant_are_among_them(in_world):
+    async def scenario(world):
+        limits = [
+            {"id": "key/requests-1m", "metric": "requests", "amount": 5, "window": "1m", "per": "key"},
+            {"id": "team/budget", "metric": "cost", "amount": 900, "window": "month", "per": "team"},
+            {"id": "tenant/model", "metric": "requests", "amount": 90, "window": "1d", "per": "user+model"},
+        ]
+        key = world.mint(limits=limits, team="physics")
+        answer = await world.get_quota(authz_pb2.GetQuotaRequest(key_id=key.id), metadata=world.people.bearer("alice"))
+        of_tier = ["tier/free/requests-1m", "tier/free/total-tokens-1m"]
+        assert [each.id for each in answer.limits] == ["key/requests-1m", "team/budget", *of_tier]
+        assert (world.ratelimit.asked[0].team, world.ratelimit.asked[0].key) == ("physics", key.id)
+        answer = await world.get_quota(authz_pb2.GetQuotaRequest(key_id=key.id, model="small"), metadata=world.people.bearer("alice"))
+        assert [each.id for each in answer.limits] == ["key/requests-1m", "team/budget", "tenant/model", *of_tier]
+
+    in_world(scenario)
+
+
+def test_many_long_limits_are_asked_about_in_parts_that_ratelimit_reads(in_world):
+    async def scenario(world):
+        window = "month from 15 in America/Argentina/ComodRivadavia"
+        limits = [
+            {
+                "id": f"key/{'x' * 90}-{number}",
+                "metric": "total_tokens",
+                "amount": 9 * 10**15,
+                "window": window,
+                "per": "key+user+team+model",
+            }
+            for number in range(60)
+        ]
+        key = world.mint(limits=limits)
+        answer = await world.get_quota(authz_pb2.GetQuotaRequest(key_id=key.id, model="small"), metadata=world.people.bearer("alice"))
+        told = [each.id for each in answer.limits]
+        assert len(told) == 62
+        assert told == sorted(told)
+        assert max(len(asked.plan) for asked in world.ratelimit.asked) <= 8192
+
+    in_world(scenario)
+
+
+def test_a_quota_is_refused_by_what_its_key_says_of_itself(in_world):
+    async def scenario(world):
+        async def asked(model="", **record):
+            key = world.mint(**record)
+            return await refused(
+                world.get_quota(authz_pb2.GetQuotaRequest(key_id=key.id, model=model), metadata=world.people.bearer("alice"))
+            )
+
+        error = await asked("small", scope={"models": ["pro"]})
+        assert error.details() == "Access denied. This API key may not be used for this model."
+        error = await asked(subscription="premium")
+        assert error.details() == "Access denied. None of your groups has the tier that this API key is bound to."
+        error = await asked(limits=[{"id": "key/x", "metric": "wishes", "amount": 1, "window": "1m", "per": "key"}])
+        assert (error.code(), error.details()) == (grpc.StatusCode.UNAVAILABLE, "The limits of this API key can't be applied.")
+
+    in_world(scenario)
+
+
 def test_other_peoples_keys_are_not_found_not_even_by_administrators(in_world):
     async def scenario(world):
         key = world.mint(user="bob")

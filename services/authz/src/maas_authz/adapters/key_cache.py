@@ -44,7 +44,7 @@ class KeyCache:
     def __init__(self, *, size: int, unknown_size: int, unknown_ttl_s: float, clock: Clock) -> None:
         """Hold at most `size` records and `unknown_size` unknown ids, those for `unknown_ttl_s`."""
         self._lock = threading.Lock()
-        self._records: LRUCache[str, tuple[KeyRecord, int, tuple[_Mark, ...]]] = LRUCache(size)
+        self._records: LRUCache[str, tuple[KeyRecord, int, _Mark, _Mark, _Mark]] = LRUCache(size)
         self._unknown: TTLCache[str, None] = TTLCache(unknown_size, unknown_ttl_s, timer=clock.now)
         self._marks: WeakValueDictionary[Hashable, _Mark] = WeakValueDictionary()
 
@@ -52,13 +52,10 @@ class KeyCache:
         """The record of a key."""
         try:
             with self._lock:
-                record, revision, marks = self._records[key_id]
+                record, revision, user, team, tenant = self._records[key_id]
         except KeyError:
             return None
-        for mark in marks:
-            if revision < mark.revision:
-                return None
-        return record
+        return None if revision < user.revision or revision < team.revision or revision < tenant.revision else record
 
     def is_unknown(self, key_id: str) -> bool:
         """Whether the id was lately found to be no key's."""
@@ -69,8 +66,8 @@ class KeyCache:
         """Keep a record that was read at a revision of the log."""
         caller = record.caller
         with self._lock:
-            marks = tuple([self._marks.setdefault(name, _Mark()) for name in (caller.user, (caller.tenant, caller.team), (caller.tenant,))])
-            self._records[key_id] = (record, revision, marks)
+            user, team, tenant = map(self._mark, (caller.user, (caller.tenant, caller.team), (caller.tenant,)))
+            self._records[key_id] = (record, revision, user, team, tenant)
 
     def remember_unknown(self, key_id: str) -> None:
         """Keep that the id is no key's."""
@@ -94,6 +91,9 @@ class KeyCache:
         with self._lock:
             self._records.clear()
             self._unknown.clear()
+
+    def _mark(self, name: Hashable) -> _Mark:
+        return self._marks.setdefault(name, _Mark())
 
 
 def _marked(changed: Changed) -> Iterable[Hashable]:

@@ -158,7 +158,7 @@ class KeyDirectory:
 
     def _claimed_id(self, presented: str) -> str | None:
         """The id of the key that this would be; None when it looks like none."""
-        if self._is_ours(presented):
+        if presented.startswith(self._prefix):
             return presented[len(self._prefix) :].partition("_")[0]
         return foreign_key_id(_sha256(presented)) if presented.startswith(self._foreign_prefixes) else None
 

@@ -15,7 +15,8 @@ from maas_authz.core.refusals import INVALID_KEY, Refusal
 
 _ID_LENGTH = 12
 _ID_CHARACTERS = frozenset(ALPHABET)
-_AGED = (EVERYBODY_SIGNED_IN,)
+AGED = (EVERYBODY_SIGNED_IN,)
+"""The groups of whose own are remembered for too long."""
 
 NONE = "-"
 """Stands for "none" in what Envoy is told: an empty string counts as absent there."""
@@ -47,15 +48,7 @@ class Caller:
     is_playground: bool = False
     """Nothing is charged."""
     groups_until: float = FOREVER
-    """Until when, in Unix time, the groups may be relied on."""
-
-    def groups_at(self, now: float) -> tuple[str, ...]:
-        """The groups that may be relied on at that Unix time: remembered for too long, they are what everybody has."""
-        return self.groups if now < self.groups_until else _AGED
-
-    def plan(self, tier: Tier) -> str | None:
-        """The plan of all limits that apply in that tier; None when it can't be made."""
-        return tier.plan if self.own is None else self.own.plan_with(tier)
+    """Until when, in Unix time, the groups may be relied on; then AGED takes their place."""
 
     def limits(self, tier: Tier) -> tuple[Limit, ...]:
         """All limits that apply in that tier, in the order of the plan."""

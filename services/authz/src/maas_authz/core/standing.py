@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from maas_authz.core.catalogue import Catalogue, Tier
-from maas_authz.core.keys import FOREVER, Caller
+from maas_authz.core.keys import AGED, FOREVER, Caller
 from maas_authz.core.refusals import KEY_UNUSABLE, NO_SUBSCRIPTION, NO_TIER, TIER_UNUSABLE, Refusal
 from maas_authz.core.steps import Steps, passed, refused
 
 
 def tier_of(caller: Caller, catalogue: Catalogue, now: float, steps: Steps | None = None) -> tuple[Tier, str] | Refusal:
     """The tier that the caller has at that Unix time, and the group that gives it."""
-    groups = caller.groups_at(now)
+    groups = caller.groups if now < caller.groups_until else AGED
     if steps is not None and caller.groups_until != FOREVER:
         until = datetime.fromtimestamp(caller.groups_until, UTC).isoformat()
         passed(steps, "groups", f"relied on until {until}" + ("" if groups is caller.groups else "; now they count no more"))
@@ -28,7 +28,7 @@ def tier_of(caller: Caller, catalogue: Catalogue, now: float, steps: Steps | Non
 
 def plan_of(caller: Caller, tier: Tier, steps: Steps | None = None) -> str | Refusal:
     """The plan of all limits that apply to the caller in that tier."""
-    plan = caller.plan(tier)
+    plan = tier.plan if caller.own is None else caller.own.plan_with(tier)
     if plan is None:
         return refused(steps, "plan", TIER_UNUSABLE if tier.plan is None else KEY_UNUSABLE)
     passed(steps, "plan", plan)

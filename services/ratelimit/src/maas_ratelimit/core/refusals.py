@@ -36,12 +36,14 @@ _SCOPE = {
     Scope.MODEL: " for this model",
     Scope.POLICY: " for all whom this limit applies to",
 }
+_PERSONAL = {"key": " for your API key", "team": " for each member of your team", "tenant": " for each person in your organization"}
+"""Of limits per user that are not a tier's, by what their ids begin with."""
 
 
 def refusal_body(limit: Limit) -> bytes:
     """The body of a 429 by this limit: `{"error": {"message", "type", "code"}}`."""
     kind, message = _SAID[limit.metric]
-    return _error(kind, message.format(within=_within(limit), scope="".join(_SCOPE[scope] for scope in limit.per.scopes)), STATUS)
+    return _error(kind, message.format(within=_within(limit), scope="".join(_whose(limit, scope) for scope in limit.per.scopes)), STATUS)
 
 
 def too_large_body(limit: Limit, least: int) -> bytes:
@@ -49,6 +51,10 @@ def too_large_body(limit: Limit, least: int) -> bytes:
     unit = "micro-dollars" if limit.metric is Metric.COST else "tokens"
     message = f"The request is too large: it needs at least {least} {unit}, and your limit is {limit.amount} {_within(limit)}."
     return _error("invalid_request_error", message, TOO_LARGE_STATUS)
+
+
+def _whose(limit: Limit, scope: Scope) -> str:
+    return _PERSONAL.get(limit.id.partition("/")[0], _SCOPE[scope]) if scope is Scope.USER else _SCOPE[scope]
 
 
 def _within(limit: Limit) -> str:
