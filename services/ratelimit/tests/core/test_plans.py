@@ -106,7 +106,10 @@ def test_a_refusal_names_what_was_exceeded_and_the_window(limit, kind, message):
         ),
         ("key/a:cost:4:1d:user", "Budget exceeded. You have spent the maximum amount allowed per day for your API key."),
         ("team/a:cost:4:1d:user", "Budget exceeded. You have spent the maximum amount allowed per day for each member of your team."),
-        ("tenant/a:cost:4:1d:user", "Budget exceeded. You have spent the maximum amount allowed per day for each person in your organization."),
+        (
+            "tenant/a:cost:4:1d:user",
+            "Budget exceeded. You have spent the maximum amount allowed per day for each person in your organization.",
+        ),
         ("tenant/a:cost:4:1d:team", "Budget exceeded. You have spent the maximum amount allowed per day for your team."),
     ],
 )

@@ -91,6 +91,7 @@ class KeyCache:
         with self._lock:
             self._records.clear()
             self._unknown.clear()
+            self._marks = WeakValueDictionary()  # the log may begin anew: marks of the old one would outrank it
 
     def _mark(self, name: Hashable) -> _Mark:
         return self._marks.setdefault(name, _Mark())
