@@ -23,11 +23,12 @@ from maas_cli.commands.keys.options import (
 )
 from maas_cli.commands.keys.shape import Quiet, one_form, path_of, show_key, show_secret
 from maas_cli.confirm import Yes, confirm
-from maas_cli.enforcement import tell
 from maas_cli.key_id import KeyId, key_id
 from maas_cli.limits import LimitOptions, NoLimits
-from maas_cli.output import Column, Format, Item, Output, field, time_of
+from maas_cli.output import Format, Output, field, moment
 from maas_cli.state import connect
+
+_ROTATED = [field("id", "id"), field("name", "name"), field("owner", "username"), moment("old key works until", "oldKeyExpiresAt")]
 
 
 def update(  # noqa: PLR0913 - options, by name
@@ -122,8 +123,7 @@ def rotate(  # noqa: PLR0913 - options, by name
         confirm("end at once the old secret of", key_id(key), yes=yes)
     with connect(context) as api:
         answer = api.post(path, given(grace=grace, etag=etag))
-    show_secret(answer, _ROTATED, output, quiet=quiet)
-    tell(answer.get("apiKey") or {}, output, quiet=quiet)
+    show_secret(answer, answer.get("apiKey") or {}, _ROTATED, output, quiet=quiet)
 
 
 def disable(context: typer.Context, key: KeyId, *, etag: Etag = None, output: Output = Format.TABLE) -> None:
@@ -149,16 +149,3 @@ def _switch(context: typer.Context, key: str, method: str, etag: str | None, out
     with connect(context) as api:
         changed = api.post(path, given(etag=etag))
     show_key(changed, output)
-
-
-def _of_the_key(column: Column) -> Column:
-    return Column(column.title, lambda answer: column.show(answer.get("apiKey") or {}))
-
-
-def _old(key: Item) -> str:
-    return time_of(key.get("oldKeyExpiresAt"))
-
-
-_ROTATED = [
-    *map(_of_the_key, (field("id", "id"), field("name", "name"), field("owner", "username"), Column("old key works until", _old))),
-]

@@ -9,7 +9,6 @@ import typer
 
 from maas_cli.budget import BudgetOption
 from maas_cli.changing import given
-from maas_cli.client import Json
 from maas_cli.commands.keys.options import (
     Agent,
     AllowIp,
@@ -23,11 +22,9 @@ from maas_cli.commands.keys.options import (
     key_fields,
 )
 from maas_cli.commands.keys.shape import PATH, Quiet, one_form, show_secret
-from maas_cli.enforcement import tell
 from maas_cli.errors import UsageError
 from maas_cli.limits import LimitOptions
 from maas_cli.output import Format, Output, field, moment
-from maas_cli.printing import warn
 from maas_cli.state import connect
 
 _MADE = [
@@ -122,7 +119,7 @@ def create(  # noqa: PLR0913 - options, by name
     )
     with connect(context) as api:
         answer = api.post(PATH, order)
-    _show_made(answer, output, quiet=quiet)
+    show_secret(answer, answer, _MADE, output, quiet=quiet)
 
 
 def personal(context: typer.Context, *, expires_in: ExpiresIn = None, quiet: Quiet = False, output: Output = Format.TABLE) -> None:
@@ -135,11 +132,4 @@ def personal(context: typer.Context, *, expires_in: ExpiresIn = None, quiet: Qui
     one_form(output, quiet=quiet)
     with connect(context) as api:
         answer = api.post(f"{PATH}/personal", given(expiresIn=expires_in))
-    _show_made(answer, output, quiet=quiet)
-
-
-def _show_made(answer: Json, output: Format, *, quiet: bool) -> None:
-    show_secret(answer, _MADE, output, quiet=quiet, note=str(answer.get("note") or ""))
-    if answer.get("status") == "pending":
-        warn(f"it works once an administrator approves it: {'; '.join(answer.get('pendingReasons') or ['no reason given'])}")
-    tell(answer, output, quiet=quiet)
+    show_secret(answer, answer, _MADE, output, quiet=quiet)

@@ -87,17 +87,23 @@ def one_form(output: Format, *, quiet: bool) -> None:
         raise UsageError(f"--quiet prints the key alone, --output {output} the whole answer; give one of them")
 
 
-def show_secret(answer: Json, about: list[Column], output: Format, *, quiet: bool, note: str = "") -> None:
-    """A key that was made just now, whole, this once. RefusedError when it alone is asked for and the server does not show it."""
-    key = answer.get("key")
+def show_secret(answer: Json, key: Item, lines: list[Column], output: Format, *, quiet: bool) -> None:
+    """A key that was made just now, whole, this once; `key` says the rest of it. RefusedError when it alone is wanted and not there."""
+    secret, missing = answer.get("key"), f"the key is not shown: {answer.get('note') or 'the server gives no reason'}"
     if quiet:
-        if not key:
-            raise RefusedError(f"the key is not shown: {note or 'the server gives no reason'}")
-        say(key)
-        return
-    show_one(answer, told(answer, about), output)
-    if output is Format.TABLE and key:
-        say("\nYour key, shown only this once. Keep it now:\n")
-        say(key + "\n")
-    elif not key:
-        warn(f"the key is not shown: {note or 'the server gives no reason'}")
+        if not secret:
+            raise RefusedError(missing)
+        say(secret)
+    elif output is Format.TABLE:
+        show_one(key, told(key, lines), output)
+        if secret:
+            say("\nYour key, shown only this once. Keep it now:\n")
+            say(f"{secret}\n")
+        else:
+            warn(missing)
+    else:
+        show_one(answer, [], output)
+    if key.get("status") == "pending":
+        reasons = key.get("pendingReasons") or ["no reason given"]
+        warn(f"it works once an administrator approves it: {'; '.join(reasons)}")
+    tell(key, output, quiet=quiet)

@@ -11,11 +11,9 @@ from maas_cli.changing import given
 from maas_cli.commands.keys.options import ExpiresIn, Model
 from maas_cli.commands.keys.shape import Quiet, one_form, show_secret
 from maas_cli.commands.teams.shape import PAGE_MAX, TeamId, path_of
-from maas_cli.enforcement import tell
 from maas_cli.errors import UsageError
 from maas_cli.money import dollars
 from maas_cli.output import Column, Format, Item, Limit, Output, day, field, show_list
-from maas_cli.printing import warn
 from maas_cli.state import connect
 
 
@@ -76,11 +74,8 @@ def create_key(  # noqa: PLR0913 - options, by name
     )
     with connect(context) as api:
         answer = api.post(path_of(team, "keys"), order)
-    show_secret(answer, _KEYS, output, quiet=quiet, note=str(answer.get("note") or ""))
-    key = answer.get("api_key") or {}
-    if answer.get("status") == "pending":
-        warn(f"it works once an administrator approves it: {'; '.join(key.get('pendingReasons') or ['no reason given'])}")
-    tell(key, output, quiet=quiet)
+    key = {**answer, "pendingReasons": answer["api_key"].get("pendingReasons"), "enforcement": answer["api_key"].get("enforcement")}
+    show_secret(answer, key, _KEYS, output, quiet=quiet)
 
 
 def _dollars(text: str | None) -> float | None:
