@@ -80,6 +80,7 @@ def create(  # noqa: PLR0913 - options, by name
     AMOUNT: a whole number; of cost micro-dollars, or dollars with usd behind them: 50usd
     WINDOW by the clock: 30s, 1m, 6h, 7d
     WINDOW by the calendar: day, week, week from sunday, month, month from 15; in UTC, or in a time zone: day in Europe/Berlin
+    WINDOW without an end: total, for once and for all
     WINDOW that moves on: sliding 1m, sliding-log 1m (exact, small amounts), gcra 1m or gcra 1m burst 20 (a steady rate)
     per WHO: user (the default), key, team, tier, tenant, model, policy, or several of them in this order: key+model
     , hard: past it refuse (the default)
