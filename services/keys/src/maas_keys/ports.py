@@ -30,7 +30,7 @@ class KeyStore(Protocol):
         """Store a new key and return it with its revision; or the one that is in its place.
 
         That is the one that its creator made before with that request id, or the owner's personal or playground key.
-        The owner, when a user or service account, is known to the UserStore.
+        The owner, when a user or service account, is known to the UserStore. FailedPreconditionError when its team is gone.
         """
         ...
 

@@ -7,11 +7,13 @@ import asyncio
 import pytest
 from maas_common.sql import migrate, open_database
 from maas_keys.adapters.change_log import SqlChangeLog
+from maas_keys.adapters.people_tables import TeamRow
 from maas_keys.adapters.sql_keys import SqlKeyStore
 from maas_keys.adapters.sql_users import SqlUserStore
 from maas_keys.adapters.tables import MIGRATIONS
 from maas_keys.core.api_key import ApiKey, KeyHash, Owner
 from maas_keys.core.user import Person
+from sqlmodel import Session
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ def users(engine):
 
 @pytest.fixture
 def keys(engine, users):
-    """A store of keys; alice and bob are known in two tenants."""
+    """A store of keys; alice and bob are known in two tenants, and each has a team red."""
 
     async def sign_in():
         for tenant in ("default", "other"):
@@ -42,6 +44,10 @@ def keys(engine, users):
                 await users.seen(Person(tenant, "https://idp", f"sub-{name}", name, "", ("staff",), 1_700_000_000), at=1_700_000_000)
 
     asyncio.run(sign_in())
+    with Session(engine) as session, session.begin():
+        for tenant in ("default", "other"):
+            red = {"tenant": tenant, "id": "red", "name": "Red", "description": "", "limits": []}
+            session.add(TeamRow(**red, created_at=0, updated_at=0, revision=0))
     return SqlKeyStore(engine, history=100)
 
 

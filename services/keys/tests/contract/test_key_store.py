@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from maas_common.errors import ConflictError, UnavailableError
+from maas_common.errors import ConflictError, FailedPreconditionError, UnavailableError
 from maas_common.limits import Limit
 from maas_common.sql import open_database
 from maas_common.windows import Window
@@ -196,6 +196,15 @@ def test_each_has_one_personal_and_one_playground_key_that_is_not_revoked(keys, 
         await keys.put(replace(made[0], revoked_at=1_800_000_100))
         assert await keys.of_kind("default", "https://idp|sub-alice", kind) is None
         assert (await keys.add(a_key(10, kind=kind))).id == "key000000010"
+
+    asyncio.run(scenario())
+
+
+def test_no_key_is_made_in_a_team_that_is_gone(keys, a_key, log):
+    async def scenario():
+        with pytest.raises(FailedPreconditionError, match='team "blue" was deleted meanwhile'):
+            await keys.add(a_key(1, team="blue"))
+        assert await log.revision() == 0
 
     asyncio.run(scenario())
 

@@ -140,8 +140,8 @@ def test_a_lookup_brings_the_teams_and_the_tenants_limits_and_the_revision_it_wa
         assert await keys.lookup("key000000001") == (None, 0)
         alice = (await users.find("default", "alice"))[0]
         teams, tenants = SqlTeamStore(engine, history=100), SqlTenantStore(engine, history=100)
-        await teams.add(Team("default", "red", "Red", "", (hundred,), budget, AT, AT), alice.id)
-        alone, in_team = await keys.add(a_key(1)), await keys.add(a_key(2, team="red"))
+        await teams.add(Team("default", "blue", "Blue", "", (hundred,), budget, AT, AT), alice.id)
+        alone, in_team = await keys.add(a_key(1)), await keys.add(a_key(2, team="blue"))
         assert await keys.lookup(alone.id) == (KeyInContext(alone, (), None, ()), 3)
         assert await keys.lookup(in_team.id) == (KeyInContext(in_team, (hundred,), budget, ()), 3)
         await tenants.put(replace(await tenants.get("default"), default_limits=(thousand,)))

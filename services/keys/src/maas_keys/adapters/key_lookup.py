@@ -13,21 +13,21 @@ from maas_keys.adapters.people_tables import TeamRow, TenantRow
 from maas_keys.adapters.tables import LOG, METADATA, REVISIONS
 from maas_keys.core.decided import KeyInContext
 
-_TEAMS = METADATA.tables[TeamRow.__tablename__]
+TEAMS = METADATA.tables[TeamRow.__tablename__]
 _TENANTS = METADATA.tables[TenantRow.__tablename__]
 _FOUND = (
     REVISIONS.outerjoin(KEYS, KEYS.c.id == bindparam("key_id"))
     .outerjoin(USERS, IS_OWNER)
-    .outerjoin(_TEAMS, and_(_TEAMS.c.tenant == KEYS.c.tenant, _TEAMS.c.id == KEYS.c.team))
+    .outerjoin(TEAMS, and_(TEAMS.c.tenant == KEYS.c.tenant, TEAMS.c.id == KEYS.c.team))
     .outerjoin(_TENANTS, _TENANTS.c.name == KEYS.c.tenant)
 )
 LOOKUP: Select[Any] = (
     select(
         REVISIONS.c.value.label("newest"),
         *KEY_COLUMNS,
-        _TEAMS.c.limits.label("team_limits"),
-        _TEAMS.c.budget_amount.label("team_budget_amount"),
-        _TEAMS.c.budget_period.label("team_budget_period"),
+        TEAMS.c.limits.label("team_limits"),
+        TEAMS.c.budget_amount.label("team_budget_amount"),
+        TEAMS.c.budget_period.label("team_budget_period"),
         _TENANTS.c.default_limits.label("tenant_limits"),
     )
     .select_from(_FOUND)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
-from maas_common.errors import ConflictError
+from maas_common.errors import ConflictError, FailedPreconditionError
 from maas_common.sql import writing
 from sqlalchemy import Connection, Engine, and_, bindparam, delete, func, select, update
 
 from maas_keys.adapters.change_log import locked_log, logged, logged_each
-from maas_keys.adapters.key_lookup import LOOKUP, in_context
+from maas_keys.adapters.key_lookup import LOOKUP, TEAMS, in_context
 from maas_keys.adapters.key_queries import Condition, Place, in_any, page, places
 from maas_keys.adapters.key_rows import IS_OWNER, KEY_COLUMNS, USERS, key_of
 from maas_keys.adapters.key_tables import KEYS
@@ -43,6 +43,7 @@ class SqlKeyStore:
             connection = session.connection()
             if before := _in_place_of(connection, key):
                 return before
+            _check_team(connection, key)
             insert_keys(connection, [key], logged(session, self._history, [_change(key)]))
             return key_of(connection.execute(_WHOLE.where(KEYS.c.id == key.id)).one())
 
@@ -161,6 +162,13 @@ def _in_place_of(connection: Connection, key: ApiKey) -> ApiKey | None:
 def _standing(tenant: str, user: str, kind: KeyKind) -> Condition:
     place = places(KeyFilter(tenant, user=user), ())[0]
     return and_(*(KEYS.c[column] == value for column, value in place.items()), KEYS.c.kind == kind.value, KEYS.c.revoked_at.is_(None))
+
+
+def _check_team(connection: Connection, key: ApiKey) -> None:
+    """A team that goes while a key of it is made would leave one without its limits."""
+    there = select(TEAMS.c.id).where(TEAMS.c.tenant == key.tenant, TEAMS.c.id == key.team)
+    if key.team and connection.execute(there).one_or_none() is None:
+        raise FailedPreconditionError(f'team "{key.team}" was deleted meanwhile; pick another, or none')
 
 
 def _known(connection: Connection, ids: Sequence[str]) -> set[str]:
