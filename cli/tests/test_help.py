@@ -26,7 +26,7 @@ def root() -> TyperGroup:
 
 def test_the_commands_are_those_promised() -> None:
     assert {" ".join(path) for path in commands(root())} == {
-        *("login", "logout", "whoami", "quota", "explain", "chat", "estimates"),
+        *("login", "logout", "whoami", "token", "quota", "explain", "chat", "estimates"),
         *(f"counters {name}" for name in ("list", "reset")),
         "access",
         *(f"keys {name}" for name in ("create", "personal", "list", "show", "search", "config", "import")),

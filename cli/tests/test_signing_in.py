@@ -143,6 +143,11 @@ def test_a_token_is_never_sent_to_another_server_than_it_was_got_for(world: Worl
     assert not world.gateway.requests
 
 
+def test_token_prints_what_the_management_api_takes(admin: World) -> None:
+    (token,) = admin.issuer.names
+    assert admin.run("token").stdout == f"{token}\n"
+
+
 def test_whoami_says_who_in_which_groups(admin: World) -> None:
     me = admin.json("whoami")
     assert me["name"] == "admin"

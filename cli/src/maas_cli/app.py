@@ -17,7 +17,7 @@ from maas_cli.commands.chat import chat
 from maas_cli.commands.estimates import estimates
 from maas_cli.commands.explain import explain
 from maas_cli.commands.quota import quota
-from maas_cli.commands.signing_in import login, logout, whoami
+from maas_cli.commands.signing_in import login, logout, token, whoami
 from maas_cli.errors import EXIT_CODE_MEANINGS, CommandError
 from maas_cli.printing import report, say
 from maas_cli.session import SessionStore
@@ -98,6 +98,7 @@ def root(
 app.command()(login)
 app.command()(logout)
 app.command()(whoami)
+app.command()(token)
 app.add_typer(keys.app, name="keys")
 app.add_typer(teams.app, name="teams")
 app.add_typer(users.app, name="users")

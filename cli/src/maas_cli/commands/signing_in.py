@@ -1,4 +1,4 @@
-"""`maas login`, `maas logout`, `maas whoami`."""
+"""`maas login`, `maas logout`, `maas whoami`, `maas token`."""
 
 from __future__ import annotations
 
@@ -79,6 +79,17 @@ def whoami(context: typer.Context, *, output: Output = Format.TABLE) -> None:
     state = state_of(context)
     session = state.sessions.current(state.settings.url, now=state.clock.now())
     show_one(_described(session, state.settings.url), _LINES, output)
+
+
+def token(context: typer.Context) -> None:
+    """Print the token of who is signed in, for programs that call the management API. Whoever has it is you, until it expires.
+
+    Examples:
+    TOKEN=$(maas token)
+    curl -H "authorization: Bearer $(maas token)" http://127.0.0.1:8081/v2/users/me
+    """
+    state = state_of(context)
+    say(state.sessions.current(state.settings.url, now=state.clock.now()).token)
 
 
 def _described(session: Session, url: str) -> dict[str, Any]:
