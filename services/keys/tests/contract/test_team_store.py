@@ -13,17 +13,21 @@ from hypothesis import strategies as st
 from maas_common.auth.roles import TeamRole
 from maas_common.errors import AlreadyExistsError, ConflictError, DomainError, FailedPreconditionError, NotFoundError, UnavailableError
 from maas_common.limits import Limit
-from maas_common.sql import open_database
+from maas_common.sql import migrate, open_database
+from maas_common.testing.databases import postgres_database
 from maas_common.windows import Window
 from maas_keys.adapters.change_log import SqlChangeLog
 from maas_keys.adapters.sql_keys import SqlKeyStore
 from maas_keys.adapters.sql_teams import SqlTeamStore
 from maas_keys.adapters.sql_users import SqlUserStore
+from maas_keys.adapters.tables import MIGRATIONS
 from maas_keys.core.api_key import ApiKey, KeyHash
 from maas_keys.core.budget import Budget
 from maas_keys.core.changes import Change, Kind
 from maas_keys.core.team import Member, Team
 from maas_keys.core.user import Person
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
 
 NOW = 1_800_000_000
 OWNER, MEMBER, VIEWER = TeamRole.OWNER, TeamRole.MEMBER, TeamRole.VIEWER
@@ -33,6 +37,7 @@ LIMITS = (
 )
 TEAM = Team("default", "science", "Science 鍵", "for\ntests", LIMITS, Budget(5_000_000, Window.parse("month")), NOW, NOW)
 PLAIN = Team("default", "plain", "Plain", "", (), None, NOW, NOW)
+OPTIONS = ({}, {"options": "-c lock_timeout=50ms"})
 CHANGED = Change(Kind.TEAM, "default", "science")
 
 
@@ -261,19 +266,50 @@ def test_the_only_owner_stays(stores):
     asyncio.run(scenario())
 
 
-def test_of_owners_that_leave_at_once_one_stays(stores):
+@pytest.mark.parametrize("leaving", [(0, 1, 2, 3, 4, 5), (0, 2, 4), ()])
+def test_of_owners_that_all_leave_or_step_down_at_once_one_stays(stores, leaving):
     async def scenario():
         owners = [await stores.user(f"owner {n}") for n in range(6)]
         await stores.teams.add(TEAM, owners[0].id)
         for owner in owners[1:]:
             await stores.teams.put_member("default", "science", owner.id, OWNER, at=NOW)
-        leaving = [stores.teams.remove_member("default", "science", owner.id, at=NOW) for owner in owners[::2]]
-        demoted = [stores.teams.put_member("default", "science", owner.id, VIEWER, at=NOW) for owner in owners[1::2]]
-        done = await asyncio.gather(*leaving, *demoted, return_exceptions=True)
+        calls = [
+            stores.teams.remove_member("default", "science", owner.id, at=NOW)
+            if number in leaving
+            else stores.teams.put_member("default", "science", owner.id, VIEWER, at=NOW)
+            for number, owner in enumerate(owners)
+        ]
+        done = await asyncio.gather(*calls, return_exceptions=True)
         assert [type(each) for each in done if isinstance(each, Exception)] == [FailedPreconditionError]
         assert list((await stores.roles()).values()).count(OWNER) == 1
 
     asyncio.run(scenario())
+
+
+def test_who_changes_members_waits_for_who_does_already(postgres):
+    async def scenario(engine, impatient):
+        stores, waiting = Stores(engine), Stores(impatient)
+        alice, bob = await stores.user("alice"), await stores.user("bob")
+        await stores.teams.add(TEAM, alice.id)
+        await stores.teams.put_member("default", "science", bob.id, OWNER, at=NOW)
+        with engine.begin() as connection:
+            connection.execute(text("SELECT FROM teams FOR UPDATE"))
+            for change in (
+                waiting.teams.put_member("default", "science", bob.id, VIEWER, at=NOW),
+                waiting.teams.remove_member("default", "science", bob.id, at=NOW),
+            ):
+                with pytest.raises(UnavailableError) as waited:
+                    await change
+                assert "lock timeout" in str(waited.value.__cause__)
+        await waiting.teams.put_member("default", "science", bob.id, VIEWER, at=NOW)
+        assert await stores.roles() == {"alice": OWNER, "bob": VIEWER}
+
+    with postgres_database(postgres) as url:
+        engines = [open_database(make_url(url).update_query_dict(options).render_as_string(hide_password=False)) for options in OPTIONS]
+        migrate(engines[0], MIGRATIONS)
+        asyncio.run(scenario(*engines))
+        for engine in engines:
+            engine.dispose()
 
 
 def test_a_member_who_comes_while_the_team_goes_is_told_so(stores):
