@@ -6,7 +6,8 @@ import pytest
 from maas_common.errors import InvalidArgumentError
 from maas_keys.core.api_key import OwnerKind
 from maas_keys.core.user import Person
-from maas_keys.core.user_import import MAX_ROWS, HandedIn, UserRow, csv_rows, people_of
+from maas_keys.core.user_csv import csv_rows
+from maas_keys.core.user_import import MAX_ROWS, HandedIn, UserRow, people_of
 
 HERE = HandedIn("acme", "https://idp", 100)
 

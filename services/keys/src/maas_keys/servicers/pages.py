@@ -7,6 +7,8 @@ from typing import TypeVar
 
 from maas_common.paging import after_token, page_token
 
+from maas_keys.core.text import check_line
+
 _Item = TypeVar("_Item")
 PAGE_SIZE = 50
 
@@ -15,6 +17,7 @@ def after(token: str) -> str:
     """The id that the page before ended with; empty for the first page."""
     match after_token(token, (str,)):
         case (str(last),):
+            check_line("page_token", last)
             return last
     return ""
 

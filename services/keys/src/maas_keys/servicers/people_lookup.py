@@ -12,6 +12,7 @@ from maas_common.auth.role_source import RoleSource
 from maas_common.clock import Clock
 
 from maas_keys.core.groups import trusted_groups
+from maas_keys.core.text import check_line
 from maas_keys.ports import UserStore
 from maas_keys.servicers.pages import after, cut
 
@@ -31,11 +32,16 @@ class PeopleLookupServicer(PeopleLookupServiceServicer):
 
     async def LookupRoles(self, request: pb.LookupRolesRequest, _context: _Context) -> pb.LookupRolesResponse:
         """See the proto."""
+        for field in ("tenant", "issuer", "subject"):
+            check_line(field, getattr(request, field))
+        for position, group in enumerate(request.groups):
+            check_line(f"groups[{position}]", group)
         who = Principal(request.issuer, request.subject, request.subject, tuple(request.groups), tenant=request.tenant)
         return pb.LookupRolesResponse(roles=sorted(await self._roles.roles_of(who)))
 
     async def ListPeople(self, request: pb.ListPeopleRequest, _context: _Context) -> pb.ListPeopleResponse:
         """See the proto."""
+        check_line("tenant", request.tenant)
         size, now = request.page_size or _PAGE_SIZE, self._clock.now()
         found = await self._users.page(request.tenant, after=after(request.page_token), size=size + 1)
         users, token = cut(found, size, lambda user: user.id)

@@ -12,7 +12,8 @@ from maas_common.auth.roles import Role, TeamRole
 from maas_keys.core.groups import groups_until
 from maas_keys.core.team import Team
 from maas_keys.core.user import Imported, User
-from maas_keys.core.user_import import UserRow, csv_rows
+from maas_keys.core.user_csv import csv_rows
+from maas_keys.core.user_import import UserRow
 from maas_keys.servicers.limit_messages import pack_time
 
 

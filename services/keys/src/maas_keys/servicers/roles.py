@@ -82,6 +82,7 @@ class RolesServicer(RolesServiceServicer):
         return kept
 
     async def _remove(self, assignment_id: str, caller: Caller) -> None:
+        check_line("id", assignment_id)
         if not await self._roles.remove(caller.tenant, assignment_id):
             raise NotFoundError(f'role assignment "{assignment_id}" does not exist', metadata={"id": assignment_id})
         log.info("role unassigned", assignment=assignment_id, actor=caller.name)

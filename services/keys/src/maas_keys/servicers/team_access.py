@@ -7,6 +7,7 @@ from maas_common.auth.principal import current_principal
 from maas_keys.core.caller import Caller
 from maas_keys.core.team import Team
 from maas_keys.core.team_rules import team_for
+from maas_keys.core.text import check_line
 from maas_keys.ports import TeamStore
 from maas_keys.servicers.reception import Reception
 
@@ -24,4 +25,5 @@ class TeamAccess:
 
     async def team(self, caller: Caller, method: str, team_id: str) -> Team:
         """The team, for a caller who may use that method of TeamsService on it; NotFoundError or PermissionDeniedError otherwise."""
+        check_line("id", team_id)
         return team_for(caller, method, team_id, await self._teams.get(caller.tenant, team_id))

@@ -12,6 +12,7 @@ from maas_common.clock import Clock
 from maas_keys.core.caller import Caller
 from maas_keys.core.team import Member, Team
 from maas_keys.core.team_members import check_may_remove, the_member
+from maas_keys.core.text import check_line
 from maas_keys.core.user import User
 from maas_keys.core.user_search import the_user
 from maas_keys.ports import TeamStore, UserStore
@@ -36,6 +37,7 @@ class TeamMembers:
         """AddTeamMember."""
         caller = await self._access.caller()
         team = await self._access.team(caller, "AddTeamMember", request.id)
+        check_line("user_email", request.user_email)
         user = the_user("user_email", request.user_email, await self._users.find(caller.tenant, request.user_email))
         await asyncio.shield(self._put(team, user, TeamRole(request.role or TeamRole.MEMBER), caller))
         role = await self._role_of(caller, team)

@@ -16,6 +16,7 @@ from maas_keys.core.caller import Caller
 from maas_keys.core.etag import check_etag
 from maas_keys.core.team import Team
 from maas_keys.core.team_rules import SERVICE, TeamDraft, new_team, updated_team
+from maas_keys.core.text import check_line
 from maas_keys.core.user import User
 from maas_keys.core.user_search import the_user
 from maas_keys.ports import TeamStore, UserStore
@@ -59,8 +60,9 @@ class TeamsServicer(TeamsServiceServicer):
         """See the proto. Answers 201 over REST."""
         caller = await self._access.caller()
         owner = caller.user
-        if request.owner_email:
-            owner = the_user("owner_email", request.owner_email, await self._users.find(caller.tenant, request.owner_email))
+        if name := request.owner_email:
+            check_line("owner_email", name)
+            owner = the_user("owner_email", name, await self._users.find(caller.tenant, name))
         team = await asyncio.shield(self._add(unpack_draft(request), owner, caller))
         enforced = await self._feed.enforced(team.revision)
         members = await self._teams.members(team.tenant, team.id)

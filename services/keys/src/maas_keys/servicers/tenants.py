@@ -23,6 +23,7 @@ from maas_keys.core.tenant_rules import (
     tenant_for,
     updated_tenant,
 )
+from maas_keys.core.text import check_line
 from maas_keys.ports import TenantStore
 from maas_keys.servicers.feed import ChangeFeed
 from maas_keys.servicers.pages import PAGE_SIZE, after, cut
@@ -84,6 +85,7 @@ class TenantsServicer(TenantsServiceServicer):
         return await self._reception.caller(current_principal())
 
     async def _tenant(self, name: str, caller: Caller) -> Tenant:
+        check_line("name", name)
         return tenant_for(caller, name, await self._tenants.get(name))
 
     async def _add(self, draft: TenantDraft, caller: Caller) -> Tenant:

@@ -10,10 +10,12 @@ import structlog
 from maas.keys.v1 import users_pb2 as pb
 from maas.keys.v1.users_pb2_grpc import UsersServiceServicer
 from maas_common.auth.principal import current_principal
+from maas_common.auth.roles import Reach
 from maas_common.clock import Clock
 from maas_common.errors import InvalidArgumentError, NotFoundError
 
 from maas_keys.core.caller import Caller
+from maas_keys.core.text import check_line
 from maas_keys.core.user_import import HandedIn, people_of
 from maas_keys.ports import UserStore
 from maas_keys.servicers.feed import ChangeFeed
@@ -24,6 +26,7 @@ from maas_keys.servicers.user_details import UserDetails
 
 log = structlog.get_logger(__name__)
 
+_GET = "maas.keys.v1.UsersService/GetUser"
 _Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -49,13 +52,16 @@ class UsersServicer(UsersServiceServicer):
     async def GetUser(self, request: pb.GetUserRequest, _context: _Context) -> pb.User:
         """See the proto."""
         caller = await self._caller()
-        if not caller.is_admin and request.id != caller.user.id:
+        check_line("id", request.id)
+        if caller.reach(_GET) is not Reach.ALL and request.id != caller.user.id:
             raise _no_user(request.id)
         return await self._user(request.id, caller)
 
     async def ListUsers(self, request: pb.ListUsersRequest, _context: _Context) -> pb.ListUsersResponse:
         """See the proto."""
         caller, size = await self._caller(), request.page_size or PAGE_SIZE
+        for field in ("email", "group", "contains"):
+            check_line(field, getattr(request, field))
         found = await self._users.page(
             caller.tenant,
             email=request.email,
