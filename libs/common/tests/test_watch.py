@@ -85,7 +85,7 @@ def test_a_watcher_that_said_farewell_is_not_waited_for():
     async def scenario() -> None:
         hub = WatchHub(remember_s=300)
         with hub.join("a") as watcher:
-            watcher.farewell()
+            await watcher.farewell()
         assert (await hub.enforced(1, within_s=0)).enforced
 
     asyncio.run(scenario())

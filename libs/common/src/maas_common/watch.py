@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 NOT_BACK = "watchers from before the start"
+_CANCELLED_WITHIN_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,12 @@ class Watcher:
     wanted: asyncio.Event = field(default_factory=asyncio.Event)
     has_left: bool = False
 
-    def farewell(self) -> None:
-        """The watcher ended its stream by itself: it decides nothing any more, so nobody need wait for it."""
+    async def farewell(self) -> None:
+        """The watcher ended its stream by itself: it decides nothing any more, so nobody need wait for it.
+
+        A connection that broke ends the requests too; what handles it is cancelled, but only a moment later: here, if it was that.
+        """
+        await asyncio.sleep(_CANCELLED_WITHIN_S)
         self.has_left = True
 
     def ack(self, revision: int) -> None:

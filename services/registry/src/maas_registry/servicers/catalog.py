@@ -52,7 +52,7 @@ class Catalog(CatalogServiceServicer):
                     message = _after(self._rollout.told, sent)
                     sent = message.revision
                     yield message
-                watcher.farewell()
+                await watcher.farewell()
 
 
 def _after(catalogue: Catalogue, revision: int) -> pb.WatchCatalogResponse:
