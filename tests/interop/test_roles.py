@@ -1,4 +1,4 @@
-"""Roles given in keys, as the other services' gates know them."""
+"""The table of roles over all services, and roles given in keys as the other services' gates know them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from contextlib import AsyncExitStack
 
 import grpc
+import maas_authz.app
 import maas_keys.app
 import maas_ratelimit.app
 import maas_registry.app
@@ -15,9 +16,11 @@ from maas.keys.v1 import roles_pb2, roles_pb2_grpc
 from maas.ratelimit.v1 import limits_pb2, limits_pb2_grpc
 from maas.registry.v1 import models_pb2, models_pb2_grpc
 from maas_common.auth.remote_roles import REMEMBERED_S
+from maas_common.auth.roles import TABLE
 from maas_common.channels import connect
 from maas_common.server import serve
 from maas_common.testing import WORKLOAD_SECRET, FakeClock, issuer
+from maas_common.testing.role_matrix import methods_of_people
 from maas_keys.settings import KeysSettings
 from maas_ratelimit.settings import RatelimitSettings
 from maas_registry.settings import RegistrySettings
@@ -112,3 +115,8 @@ def test_a_group_that_is_given_a_role_in_keys_has_it_elsewhere(run):
         await denied(suite.limits.ListCounters(request, metadata=suite.people.bearer("eve")))
 
     run(scenario)
+
+
+def test_people_may_call_what_the_table_has_and_nothing_else():
+    opened = [methods_of_people(app.ACCESS) for app in (maas_authz.app, maas_keys.app, maas_ratelimit.app, maas_registry.app)]
+    assert set().union(*opened) == TABLE.keys()
