@@ -6,6 +6,7 @@ import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
+from maas_common.errors import UnavailableError
 from maas_common.sql import open_database
 from maas_common.testing.databases import postgres_database
 from maas_common.watch import WatchHub
@@ -135,7 +136,7 @@ def test_a_watcher_that_went_from_one_replica_to_the_other_is_waited_for_there(r
                 watcher.ack(5)
                 await until(a, 5, ())
                 await until(b, 5, ())
-                watcher.farewell()
+                await watcher.farewell()
             await until(b, 5, ())
 
     asyncio.run(scenario())
@@ -175,8 +176,36 @@ def test_a_replica_that_stops_in_order_leaves_its_watchers_to_the_others(replica
                 async with b.watched("authz-1"):
                     pass
                 async with b.watched("authz-2") as other:
-                    other.farewell()
+                    await other.farewell()
             assert await a.lagging(5) == ("authz-1 (not connected)",)
+
+    asyncio.run(scenario())
+
+
+class Recorded(Alone):
+    """Hears how often a replica says that it is there."""
+
+    def __init__(self, *, fails):
+        self.told = 0
+        self.fails = fails
+
+    async def tell(self, here):
+        self.told += 1
+        if self.fails:
+            raise UnavailableError("the keys database does not answer just now; try again")
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_replica_says_that_it_is_there_however_often_it_is_woken_and_whatever_became_of_it(fails):
+    async def scenario():
+        hub, replicas = WatchHub(), Recorded(fails=fails)
+        patience = Patience(enforcement_wait_s=0, poll_s=PATIENT_S, replica_heartbeat_s=0.01, remember_s=PATIENT_S)
+        running = asyncio.create_task(Confirmations(hub, replicas, patience).run())
+        while replicas.told < 4:
+            hub.wake()
+            await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
     asyncio.run(scenario())
 

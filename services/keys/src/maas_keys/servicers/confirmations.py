@@ -57,12 +57,14 @@ class Confirmations:
 
     async def run(self) -> None:
         """Tell the other replicas who follows this one, and take over those that are lost, until cancelled."""
+        loop, speaks_at = asyncio.get_running_loop(), 0.0
         try:
             while True:
                 progress = self._hub.progress
-                await self._listen_and_tell()
-                if not await _either(progress, self._patience.replica_heartbeat_s):
-                    self._said = None
+                if is_due := loop.time() >= speaks_at:
+                    speaks_at = loop.time() + self._patience.replica_heartbeat_s
+                await self._listen_and_tell(is_due=is_due)
+                await _either(progress, speaks_at - loop.time())
         finally:
             with suppress(UnavailableError):
                 await self._speak(self._replicas.leave)
@@ -71,7 +73,7 @@ class Confirmations:
         """Tell of a new watcher: what is written after this waits for it wherever that happens."""
         await asyncio.shield(self._speak(self._replicas.tell))
 
-    async def _listen_and_tell(self) -> None:
+    async def _listen_and_tell(self, *, is_due: bool) -> None:
         with suppress(UnavailableError):  # the feed's poll says so in the log
             others = await self._replicas.others()
             lost_after_s = _LOST_AFTER_HEARTBEATS * self._patience.replica_heartbeat_s
@@ -81,7 +83,7 @@ class Confirmations:
                 log.warning("replica lost", replica=other.name, watchers=sorted(other.followers.connected))
                 self._hub.miss(other.left_behind(self._patience.remember_s))
                 await asyncio.shield(self._speak(partial(self._replicas.take_over, other)))
-            if self._said != _gist(self._here()):
+            if is_due or self._said != _gist(self._here()):
                 await asyncio.shield(self._speak(self._replicas.tell))
 
     async def _speak(self, say: Callable[[Followers], Awaitable[None]]) -> None:
@@ -114,11 +116,8 @@ def _gist(followers: Followers) -> object:
     return dict(followers.connected), set(followers.missing)
 
 
-async def _either(event: asyncio.Event, within_s: float) -> bool:
-    """Wait for the event; whether it came in time."""
-    try:
+async def _either(event: asyncio.Event, within_s: float) -> None:
+    """Wait for the event, or for so long."""
+    with suppress(TimeoutError):
         async with asyncio.timeout(within_s):
             await event.wait()
-    except TimeoutError:
-        return False
-    return True

@@ -61,7 +61,7 @@ class KeyLookupServicer(KeyLookupServiceServicer):
                     yield watched(changes)
                     changes = await self._feed.next(watcher, changes.revision, start.tenant)
                 acks.result()
-                watcher.farewell()
+                await watcher.farewell()
             finally:
                 acks.cancel()
                 await asyncio.gather(acks, return_exceptions=True)
