@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from maas_common.apikey import hash_key
 from maas_common.errors import FailedPreconditionError
 from maas_keys.core.api_key import KeyHash, Status
@@ -10,7 +12,8 @@ from maas_keys.core.key_states import disabled, enabled, revoked
 from maas_keys.core.rotation import rotated
 
 NOW = 2000.5
-LATE = 1000 + 31 * 86_400
+END = 1000 + 30 * 86_400
+LATE = END + 86_400
 
 
 def test_a_disabled_key_is_enabled_again(key):
@@ -70,6 +73,21 @@ def test_without_grace_only_the_new_secret_works(key, terms, minted):
 def test_secrets_before_the_last_work_no_longer(key, terms, minted):
     twice = rotated(rotated(key(), minted, 600, terms(), NOW), minted, 600, terms(), NOW + 1)
     assert [h.pepper_id for h in twice.hashes] == ["p2", "p2"]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # the fixtures only make values
+@given(st.lists(st.tuples(st.integers(0, 5 * 86_400), st.integers(0, 7 * 86_400)), max_size=6))
+def test_however_often_it_is_rotated_two_secrets_work_at_most_and_none_past_its_end(key, terms, minted, rotations):
+    now, rotating = 1000, key()
+    for waited, grace in rotations:
+        now += waited
+        if now >= rotating.expires_at:
+            break
+        before = rotating.hashes[0]
+        rotating = rotated(rotating, minted, grace, terms(), now)
+        newest, *old = rotating.hashes
+        assert newest.until is None
+        assert [(each.digest, each.until) for each in old] == ([(before.digest, min(now + grace, END))] if grace else [])
 
 
 def test_a_key_of_another_system_gets_a_secret_of_ours(key, terms, minted):

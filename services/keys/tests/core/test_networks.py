@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address, ip_network
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from maas_common.errors import InvalidArgumentError
 from maas_keys.core.networks import networks
 
@@ -47,3 +51,15 @@ def test_what_is_no_network_is_refused_by_its_place(text, message):
     with pytest.raises(InvalidArgumentError, match=message) as caught:
         networks("allowed_ips", ("10.0.0.0/8", text))
     assert [v.field for v in caught.value.violations] == ["allowed_ips[1]"]
+
+
+@given(st.lists(st.tuples(st.ip_addresses(), st.integers(0, 128)), max_size=8))
+def test_what_is_kept_stays_as_it_is_and_holds_every_address_given(given_):
+    texts = [f"{address}/{min(bits, address.max_prefixlen)}" for address, bits in given_]
+    texts = [str(ip_network(text, strict=False)) for text in texts]
+    kept = networks("allowed_ips", texts)
+    assert networks("allowed_ips", kept) == kept
+    for text in texts:
+        address = ip_address(text.partition("/")[0])
+        mapped = getattr(address, "ipv4_mapped", None)
+        assert any(address in ip_network(each) or (mapped and mapped in ip_network(each)) for each in kept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from maas_keys.core.api_key import Owner
 from maas_keys.core.user import Person
 
 
@@ -10,7 +11,7 @@ def groups_until(groups_at: int, max_age_s: int) -> int:
     return groups_at + max_age_s if groups_at else 0
 
 
-def trusted_groups(person: Person, max_age_s: int, now: float) -> tuple[str, ...]:
+def trusted_groups(person: Person | Owner, max_age_s: int, now: float) -> tuple[str, ...]:
     """Somebody's groups as far as they may still be relied on."""
     until = groups_until(person.groups_at, max_age_s)
     return person.groups if not until or now < until else ()

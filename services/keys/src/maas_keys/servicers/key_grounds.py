@@ -8,7 +8,7 @@ from maas_common.clock import Clock
 from maas_keys.core.api_key import Owner
 from maas_keys.core.caller import Caller
 from maas_keys.core.details import Details, Ground
-from maas_keys.core.groups import groups_until
+from maas_keys.core.groups import trusted_groups
 from maas_keys.core.terms import Terms
 from maas_keys.ports import TenantStore, TierDirectory
 
@@ -25,14 +25,12 @@ class KeyGrounds:
     async def of(self, said: Details, owner: Owner, caller: Caller) -> Ground:
         """The ground for a key of that owner."""
         tenant = await self._tenants.get(caller.tenant) if said.limits and not caller.is_admin else None
+        now = self.clock.now()
+        groups = (*trusted_groups(owner, self.terms.groups_max_age_s, now), EVERYBODY_SIGNED_IN)
         return Ground(
             terms=self.terms,
-            tiers=await self._tiers.tiers_of(self._groups(owner)) if said.subscription else (),
+            tiers=await self._tiers.tiers_of(groups) if said.subscription else (),
             tenant_limits=tenant.default_limits if tenant else (),
             is_admin=caller.is_admin,
-            now=self.clock.now(),
+            now=now,
         )
-
-    def _groups(self, owner: Owner) -> tuple[str, ...]:
-        until = groups_until(owner.groups_at, self.terms.groups_max_age_s)
-        return (*(owner.groups if not until or self.clock.now() < until else ()), EVERYBODY_SIGNED_IN)
