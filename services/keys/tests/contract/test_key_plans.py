@@ -10,7 +10,7 @@ import pytest
 from maas_keys.adapters.key_lookup import LOOKUP
 from maas_keys.adapters.key_queries import page, places
 from maas_keys.adapters.key_tables import SORTED_BY
-from maas_keys.core.api_key import Owner
+from maas_keys.core.api_key import Owner, Status
 from maas_keys.core.search import KeyFilter, KeyQuery, SortBy, Visible, position
 
 SIZE = 51
@@ -38,6 +38,7 @@ def many(keys, a_key):
             name=f"key {n * 7919 % 9973}",
             expires_at=1_900_000_000 + n * 1299709 % 10_000,
             last_used_at=n * 104729 % 10_000 if n % 3 else 0,
+            pending_reasons=("large",) if n % 1000 == 500 else (),
             created_revision=n + 1,
         )
         for n in range(10_000)
@@ -64,7 +65,7 @@ def steps(node):
 def check_postgresql(plan, most):
     for step in steps(plan[0][0][0]["Plan"]):
         if step.get("Relation Name") == "api_keys":
-            assert step["Node Type"].startswith("Index"), step
+            assert "Index" in step["Node Type"], step
             assert step["Actual Rows"] * step["Actual Loops"] <= most, step
             assert not step.get("Rows Removed by Filter"), step
 
@@ -74,7 +75,7 @@ def check_sqlite(plan, indexes):
     looks = [row for row in plan if "INDEX ix_api_keys_" in row.detail]
     assert sorted(re.search(r"ix_api_keys_\w+", row.detail)[0] for row in looks) == sorted(indexes), plan
     assert not [row for row in plan if row.detail.startswith("SCAN api_keys")], plan
-    inside = {row.parent for row in looks}
+    inside = {row.parent for row in looks if "ix_api_keys_pending" not in row.detail}
     assert not [row for row in plan if row.parent in inside and "TEMP B-TREE" in row.detail], plan
 
 
@@ -90,8 +91,14 @@ def pages(many):
                     yield page(KeyQuery(keys, SIZE, sort, descending, after), where), indexes
 
 
+def waiting():
+    """They are few, so all of them are read; by the index of those that wait, though, and not of all."""
+    keys = KeyFilter("default", statuses=frozenset({Status.PENDING}), now=1_800_000_000)
+    return [(page(KeyQuery(keys, SIZE, sort), places(keys, ())), ["ix_api_keys_pending"]) for sort in SortBy]
+
+
 def check_pages(engine, many):
-    for statement, indexes in pages(many):
+    for statement, indexes in [*pages(many), *waiting()]:
         if engine.dialect.name == "sqlite":
             check_sqlite(explained(engine, "EXPLAIN QUERY PLAN", statement), indexes)
         else:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, literal_column, not_, or_, select, tuple_, union
+from sqlalchemy import ColumnElement, Select, and_, func, literal_column, not_, or_, select, tuple_, union
 
 from maas_keys.adapters.key_rows import IS_OWNER, KEY_COLUMNS, USERS
 from maas_keys.adapters.key_tables import KEYS, LABELS, SORTED_BY
@@ -62,7 +62,9 @@ def page(query: KeyQuery, where: Sequence[Place]) -> Select[Any]:
 
     The numbers that bound it stand in the text, so that a plan made for all values knows how few rows are asked for.
     """
-    value = KEYS.c[SORTED_BY[query.sort]]
+    value: ColumnElement[Any] = KEYS.c[SORTED_BY[query.sort]]
+    if query.keys.statuses == {Status.PENDING}:
+        value = func.coalesce(value, value)  # in no index: those that wait are few, and have one of their own
     firsts = [_firsts(query, place, value) for place in where]
     found = (firsts[0] if len(firsts) == 1 else union(*(select(first.subquery()) for first in firsts))).subquery()
     order = [column.desc() if query.descending else column for column in (found.c.value, found.c.created_revision)]
@@ -123,14 +125,15 @@ def _fits(keys: KeyFilter) -> Iterator[Condition]:
 
 
 def _has_status(status: Status, now: int) -> Condition:
-    """As ApiKey.status tells it."""
+    """As ApiKey.status tells it. When keys end is no way to find the few of a page, though there is an index of it: hence the sum."""
+    ends = KEYS.c.expires_at + literal_column("0")
     stands = KEYS.c.revoked_at.is_(None)
-    lives = and_(stands, KEYS.c.expires_at > now)
+    lives = and_(stands, ends > now)
     enabled = and_(lives, not_(KEYS.c.is_disabled))
     return {
         Status.REVOKED: KEYS.c.revoked_at.is_not(None),
-        Status.EXPIRED: and_(stands, KEYS.c.expires_at <= now),
+        Status.EXPIRED: and_(stands, ends <= now),
         Status.DISABLED: and_(lives, KEYS.c.is_disabled),
-        Status.PENDING: and_(enabled, KEYS.c.is_pending),
-        Status.ACTIVE: and_(enabled, not_(KEYS.c.is_pending)),
+        Status.PENDING: and_(enabled, KEYS.c.pending_reasons.is_not(None)),
+        Status.ACTIVE: and_(enabled, KEYS.c.pending_reasons.is_(None)),
     }[status]

@@ -37,7 +37,7 @@ def _pages() -> list[Index]:
 
 
 class ApiKeyRow(Base, table=True):
-    """One key. What is known of its owner beyond their identity is kept with the user. No team and no request id are NULL."""
+    """One key. What is known of its owner beyond their identity is kept with the user. No team, request id and reasons to wait are NULL."""
 
     __tablename__ = "api_keys"
     __table_args__ = (
@@ -49,6 +49,7 @@ class ApiKeyRow(Base, table=True):
             where="kind <> 'standard' AND revoked_at IS NULL",
             unique=True,
         ),
+        _index("ix_api_keys_pending", "tenant", "revoked_at", "created_revision", where="pending_reasons IS NOT NULL"),
         _index("ix_api_keys_ephemeral_until", "ephemeral_until", where="ephemeral_until IS NOT NULL"),
         *_pages(),
     )
@@ -82,8 +83,7 @@ class ApiKeyRow(Base, table=True):
     labels: dict[str, str] = Field(sa_column=Column(JSON, nullable=False))
     """For reads; `api_key_labels` has the same, for searches."""
     allowed_ips: list[str] = Field(sa_column=Column(JSON, nullable=False))
-    pending_reasons: list[str] = Field(sa_column=Column(JSON, nullable=False))
-    is_pending: bool
+    pending_reasons: list[str] | None = Field(sa_column=Column(JSON(none_as_null=True)))
     approved_by: str
     is_disabled: bool
     created_at: int = Field(sa_type=BigInteger)

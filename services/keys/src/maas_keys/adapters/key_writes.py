@@ -48,3 +48,12 @@ def revoke_where(connection: Connection, which: Condition, *, at: int, revision:
     if len(changes) > MOST_BY_NAME:
         changes = {Change(Kind.TENANT, key.tenant, key.tenant) for key in keys}
     return len(keys), sorted(changes)
+
+
+def delete_ended(connection: Connection, *, before: int, at_most: int) -> list[Change]:
+    """Delete ephemeral keys that ended before a time, the earliest first; the changes to log. Locked as by `revoke_where`."""
+    until = KEYS.c.ephemeral_until
+    first = select(KEYS.c.id).where(until < before).order_by(until).limit(at_most)
+    ended = select(KEYS.c.id).where(KEYS.c.id.in_(first)).order_by(KEYS.c.id).with_for_update()
+    gone = connection.execute(delete(KEYS).where(KEYS.c.id.in_(ended)).returning(KEYS.c.tenant, KEYS.c.id))
+    return sorted(Change(Kind.KEY, *key) for key in gone)

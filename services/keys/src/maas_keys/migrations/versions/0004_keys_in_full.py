@@ -88,8 +88,6 @@ def _grown(row: sa.RowMapping) -> dict:
         "limits": [],
         "labels": {},
         "allowed_ips": [],
-        "pending_reasons": [],
-        "is_pending": False,
         "approved_by": "",
         "is_disabled": False,
         "updated_at": row["revoked_at"] or row["created_at"],
@@ -103,8 +101,8 @@ def _shrunk(row: sa.RowMapping) -> dict:
         *("id", "prefix", "tenant", "name", "description", "owner_issuer", "owner_subject", "created_by"),
         *("pepper_id", "digest", "created_at", "expires_at", "created_revision", "revision"),
     )
-    is_held = row["is_disabled"] or row["is_pending"] or any(row["scope"].values())
-    is_held |= bool(row["limits"] or row["allowed_ips"] or row["budget_amount"] or not row["pepper_id"]) or row["tenant"] != "default"
+    held = ("is_disabled", "pending_reasons", "limits", "budget_amount", "allowed_ips")
+    is_held = any(row[name] for name in held) or any(row["scope"].values()) or not row["pepper_id"] or row["tenant"] != "default"
     return {name: row[name] for name in names} | {
         "username": row["username"] or row["owner_subject"],
         "owner_groups": [*([row["owner_subject"]] if row["owner_kind"] == "group" else row["groups"] or []), _EVERYBODY],
@@ -175,8 +173,7 @@ def _create_keys() -> sa.Table:
         sa.Column("budget_period", sa.String(), nullable=True),
         sa.Column("labels", sa.JSON(), nullable=False),
         sa.Column("allowed_ips", sa.JSON(), nullable=False),
-        sa.Column("pending_reasons", sa.JSON(), nullable=False),
-        sa.Column("is_pending", sa.Boolean(), nullable=False),
+        sa.Column("pending_reasons", sa.JSON(), nullable=True),
         sa.Column("approved_by", sa.String(), nullable=False),
         sa.Column("is_disabled", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -195,6 +192,7 @@ def _create_indexes() -> None:
     _index("uq_api_keys_request_id", ["tenant", "created_by", "request_id"], unique=True)
     one_of_a_kind = ["tenant", "owner_issuer", "owner_subject", "kind"]
     _index("uq_api_keys_one_of_a_kind", one_of_a_kind, where="kind <> 'standard' AND revoked_at IS NULL", unique=True)
+    _index("ix_api_keys_pending", ["tenant", "revoked_at", "created_revision"], where="pending_reasons IS NOT NULL")
     _index("ix_api_keys_ephemeral_until", ["ephemeral_until"], where="ephemeral_until IS NOT NULL")
     for place, columns in _PAGES.items():
         for order in _ORDERS:
