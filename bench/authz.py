@@ -2,27 +2,23 @@
 
     .venv/bin/python bench/authz.py
 
-The real keys and registry run beside it, with one key, one model and a tier of four limits made through their own APIs. authz
-forgets nothing while it runs, so the key is looked up once: what is measured is the decision. The request is what Envoy sends for
-a chat completion: two dozen headers, and the facts of a body.
+The real keys and registry run beside it, with one model, a tier of four limits and two keys made through their own APIs: one that says
+nothing of itself, and one with four limits and a budget of its own, a scope, networks and the tier that it is bound to. authz forgets
+nothing while it runs, so each key is looked up once: what is measured is the decision. The request is what Envoy sends for a chat
+completion: two dozen headers, and the facts of a body.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import secrets
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import grpc
 import h2load
+import processes
 from envoy.service.auth.v3 import external_auth_pb2
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 from maas.keys.v1 import api_keys_pb2, api_keys_pb2_grpc
 from maas.registry.v1 import models_pb2, models_pb2_grpc, tiers_pb2, tiers_pb2_grpc
 from maas_common.apikey import ALPHABET, key_id_of, mint
@@ -30,6 +26,7 @@ from maas_common.testing import Issuer, issuer
 
 _PATH = "/envoy.service.auth.v3.Authorization/Check"
 _LIMITS = [{"metric": metric, "amount": 10**9, "window": window} for metric in ("requests", "total_tokens") for window in ("1m", "1d")]
+_CLIENT = "203.0.113.7"
 _HEADERS = {
     ":authority": "gateway.example.org",
     ":method": "POST",
@@ -40,7 +37,7 @@ _HEADERS = {
     "content-length": "412",
     "content-type": "application/json",
     "user-agent": "OpenAI/Python 3.1.0",
-    "x-forwarded-for": "203.0.113.7",
+    "x-forwarded-for": _CLIENT,
     "x-forwarded-proto": "https",
     "x-request-id": "6f9c2f7e-3d7b-4f6c-9a53-2d5c0e1b8a44",
     **{
@@ -56,19 +53,20 @@ def main() -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         people = stack.enter_context(issuer())
-        secret = _write_secrets(folder)
-        keys = stack.enter_context(_service("keys", folder, people))
-        registry = stack.enter_context(_service("registry", folder, people, ALLOWED_ENDPOINT_RANGES='["127.0.0.0/8"]'))
-        key = _seed(keys["port"], registry["port"], people)
-        addresses = {"KEYS_ADDRESS": f"127.0.0.1:{keys['port']}", "REGISTRY_ADDRESS": f"127.0.0.1:{registry['port']}"}
+        secret = processes.write_secrets(folder)
+        registry = stack.enter_context(processes.service("registry", folder, people, ALLOWED_ENDPOINT_RANGES='["127.0.0.0/8"]'))
+        keys = stack.enter_context(processes.service("keys", folder, people, REGISTRY_ADDRESS=registry.address))
+        plain, full = _seed(keys, registry, people)
         for engine in ("native", "grpcio"):
-            with _service("authz", folder, people, ENGINE=engine, **addresses) as authz:
-                _measure(engine, h2load.Method(authz["port"], _PATH, (("x-maas-workload", secret),), authz["pid"]), key)
+            addresses = {"KEYS_ADDRESS": keys.address, "REGISTRY_ADDRESS": registry.address}
+            with processes.service("authz", folder, people, ENGINE=engine, **addresses) as authz:
+                _measure(engine, h2load.Method(authz.port, _PATH, (("x-maas-workload", secret),), authz.pid), plain, full)
 
 
-def _measure(engine: str, method: h2load.Method, key: str) -> None:
+def _measure(engine: str, method: h2load.Method, key: str, full: str) -> None:
     for name, request, status in (
         ("admitted, key remembered", _request(key, "POST", "/v1/chat/completions"), 200),
+        ("admitted, key that says it all", _request(full, "POST", "/v1/chat/completions"), 200),
         ("model list, key remembered", _request(key, "GET", "/v1/models"), 200),
         ("refused: no such model (404)", _request(key, "POST", "/llm/none/v1/chat/completions"), 404),
         ("refused: wrong secret (401)", _request(_with_another_secret(key), "POST", "/v1/chat/completions"), 401),
@@ -83,7 +81,7 @@ def _measure(engine: str, method: h2load.Method, key: str) -> None:
 def _request(key: str, method: str, path: str) -> bytes:
     request = external_auth_pb2.CheckRequest()
     attributes = request.attributes
-    attributes.source.address.socket_address.address = "203.0.113.7"
+    attributes.source.address.socket_address.address = _CLIENT
     attributes.destination.address.socket_address.address = "10.0.0.5"
     http = attributes.request.http
     http.id, http.method, http.path, http.host, http.protocol = "12345678901234567890", method, path, "gateway.example.org", "HTTP/2"
@@ -113,55 +111,25 @@ def _expect(answer: bytes, status: int) -> None:
         raise RuntimeError(f"answered {got}, not {status}: {response}")
 
 
-def _write_secrets(folder: Path) -> str:
-    """What the services share; returns the workload credential."""
-    (folder / "workload").write_text(secret := secrets.token_urlsafe(32))
-    (folder / "pepper").write_text(f"bench:{secrets.token_hex(32)}")
-    return secret
-
-
-def _seed(keys_port: int, registry_port: int, people: Issuer) -> str:
-    """A tier, a model, and a key of somebody who has them; returns the key."""
-    with grpc.insecure_channel(f"127.0.0.1:{registry_port}") as channel:
+def _seed(keys: processes.Running, registry: processes.Running, people: Issuer) -> tuple[str, str]:
+    """A tier, a model, and two keys of somebody who has them; returns the keys."""
+    with grpc.insecure_channel(registry.address) as channel:
         tier = tiers_pb2.CreateTierRequest(name="gold", groups=["system:authenticated"], limits=_LIMITS)
         tiers_pb2_grpc.TiersServiceStub(channel).CreateTier(tier, metadata=people.admin())
         model = models_pb2.CreateModelRequest(id="small", url="http://127.0.0.1:8090/v1", upstream_name="Small-135M", published_to="all")
         models_pb2_grpc.ModelsServiceStub(channel).CreateModel(model, metadata=people.admin())
-    with grpc.insecure_channel(f"127.0.0.1:{keys_port}") as channel:
-        request = api_keys_pb2.CreateApiKeyRequest(name="bench")
-        return api_keys_pb2_grpc.ApiKeysServiceStub(channel).CreateApiKey(request, metadata=people.bearer("alice")).key
-
-
-@contextmanager
-def _service(name: str, folder: Path, people: Issuer, **settings: str) -> Iterator[dict[str, int]]:
-    """A service as a process of its own, ready, on free ports: its `port` and `pid`."""
-    usual = {"PORT": "0", "METRICS_PORT": "0", "LOG_FORMAT": "json", "OIDC_ISSUER": people.url, "PEPPER_FILE": str(folder / "pepper")}
-    usual |= {"WORKLOAD_SECRET_FILE": str(folder / "workload"), "DATABASE_URL": f"sqlite:///{folder}/{name}.db"}
-    environment = os.environ | {f"MAAS_{name.upper()}_{setting}": value for setting, value in (usual | settings).items()}
-    program = Path(sys.executable).with_name(f"maas-{name}")
-    with subprocess.Popen([program], env=environment, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            port = _port(process)
-            _wait_until_ready(port)
-            yield {"port": port, "pid": process.pid}
-        finally:
-            process.terminate()
-
-
-def _port(process: subprocess.Popen[str]) -> int:
-    said = []
-    for line in process.stderr or ():
-        said.append(line)
-        if line.startswith("{") and (event := json.loads(line))["event"] == "service started":
-            return int(event["port"])
-    raise RuntimeError(f"{process.args!r} did not start: {''.join(said)}")
-
-
-def _wait_until_ready(port: int) -> None:
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        for answer in health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=20):
-            if answer.status == health_pb2.HealthCheckResponse.SERVING:
-                return
+    full = api_keys_pb2.CreateApiKeyRequest(
+        name="full",
+        limits=_LIMITS,
+        budget={"amount": 10**15, "period": "month"},
+        scope={"models": ["small"]},
+        allowed_ips=["10.0.0.0/8", f"{_CLIENT}/32"],
+        subscription="gold",
+    )
+    with grpc.insecure_channel(keys.address) as channel:
+        create = api_keys_pb2_grpc.ApiKeysServiceStub(channel).CreateApiKey
+        plain = api_keys_pb2.CreateApiKeyRequest(name="plain")
+        return create(plain, metadata=people.bearer("alice")).key, create(full, metadata=people.bearer("alice")).key
 
 
 if __name__ == "__main__":
