@@ -169,6 +169,19 @@ def test_keys_of_another_system_are_taken_over_once(keys_service):
     asyncio.run(scenario())
 
 
+def test_groups_are_taken_over_of_newcomers_only(keys_service):
+    async def scenario():
+        async with keys_service() as world:
+            await world.users.GetMe(GetMeRequest(), metadata=world.bob)
+            world.clock.advance(60)
+            keys = [foreign("abc-1", groups=["vip"]), foreign("abc-2", "erin"), foreign("abc-3", "erin", groups=["vip"])]
+            taken = await take_over(world, world.admin, keys)
+            found = [await world.keys.GetApiKey(api.GetApiKeyRequest(id=key_id), metadata=world.admin) for key_id in taken.ids]
+            assert [key.groups[0] for key in found] == ["premium-users", "vip", "vip"]
+
+    asyncio.run(scenario())
+
+
 def test_a_taken_over_key_gets_a_secret_of_ours(keys_service):
     async def scenario():
         async with keys_service() as world:

@@ -13,7 +13,7 @@ from maas_keys.core.api_key import ApiKey, Owner
 from maas_keys.core.caller import Caller
 from maas_keys.core.details import Details, Ground
 from maas_keys.core.importing import ForeignKey, TakenOver, check_foreign, foreign_key, place
-from maas_keys.core.key_owner import OwnerDraft
+from maas_keys.core.key_owner import OwnerDraft, owner_of
 from maas_keys.core.user import Person
 from maas_keys.core.violations import Violations
 from maas_keys.ports import KeyStore
@@ -51,14 +51,14 @@ class KeyImporting:
         wanted = _wanted(keys, owners, caller)
         ids = tuple(key.id for key in wanted)
         if dry_run:
-            known = [key_id for key_id in ids if await self._store.get(caller.tenant, key_id)]
+            known = [found for found, _ in [await self._store.lookup(key_id) for key_id in ids] if found]
             return TakenOver(len(ids) - len(known), len(known), ids), None
         newcomers = {each.newcomer.user: each.newcomer for each in owners.values() if each.newcomer}
         count, revision = await asyncio.shield(self._keep(wanted, [*newcomers.values()], caller))
         return TakenOver(count, len(ids) - count, ids), await self._feed.enforced(revision) if count else None
 
     async def _owners_of(self, keys: Sequence[ForeignKey], caller: Caller) -> dict[str, _Known]:
-        """By username."""
+        """By username. Groups are those of newcomers: of who is known, more is known than an older system's word."""
         now, wrong = int(self._grounds.clock.now()), Violations()
         groups = {key.username: key.groups for key in keys if key.groups}
         bound = {key.username: key.subscription for key in keys if key.subscription}
@@ -68,8 +68,9 @@ class KeyImporting:
                 continue
             here = Violations(place(position))
             with here:
-                draft = OwnerDraft(key.username, groups=groups.get(key.username, ()))
-                owner, newcomer = await self._owners.find(draft, caller, now)
+                owner, newcomer = await self._owners.find(OwnerDraft(key.username), caller, now)
+                if newcomer and key.username in groups:
+                    owner, newcomer = owner_of(OwnerDraft(key.username, groups=groups[key.username]), (), caller, now)
                 ground = await self._grounds.of(Details(subscription=bound.get(key.username)), owner, caller)
                 owners[key.username] = _Known(owner, newcomer, ground)
             with wrong:
