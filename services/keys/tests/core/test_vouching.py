@@ -20,7 +20,8 @@ def test_the_newer_word_wins_and_of_two_of_one_time_the_later(at, wins):
     ("fields", "news", "keys"),
     [
         ({}, False, False),
-        ({"groups_at": 2000}, False, False),
+        ({"groups_at": 86_399}, False, False),
+        ({"groups_at": 86_400}, False, True),
         ({"email": "new@example.com"}, True, False),
         ({"username": "alicia"}, True, True),
         ({"groups": ()}, True, True),
