@@ -129,16 +129,13 @@ def test_a_key_is_used_from_its_networks_as_the_gateway_tells(in_world):
     async def scenario(world):
         key = world.mint(allowed_ips=["203.0.113.0/24", "2001:db8::/32"]).text
 
-        async def asked(forwarded_for: str | None, peer: str = "10.0.0.1"):
-            return await world.ask(key, headers={"x-forwarded-for": forwarded_for} if forwarded_for is not None else None, peer=peer)
+        async def asked(peer: str):
+            return await world.ask(key, headers={"x-forwarded-for": "203.0.113.7"}, peer=peer)
 
-        for forwarded_for in ("203.0.113.7", "10.9.9.9, 203.0.113.7", "2001:db8::7", "::ffff:203.0.113.7"):
-            assert (await asked(forwarded_for)).HasField("ok_response")
-        for forwarded_for in ("203.0.113.7, 10.9.9.9", "203.0.113.7,", "", "unknown", "203.0.113.7:443", "203.0.113.0/24"):
-            assert refusal(await asked(forwarded_for)) == (403, "Access denied. This API key may not be used from your address.")
-        assert (await asked(None, peer="203.0.113.9")).HasField("ok_response")
-        assert (await asked(None, peer="10.0.0.1")).denied_response.status.code == 403
-        assert (await asked(None, peer="")).denied_response.status.code == 403
+        for peer in ("203.0.113.7", "2001:db8::7", "::ffff:203.0.113.7"):
+            assert (await asked(peer)).HasField("ok_response")
+        for peer in ("10.0.0.1", "", "unknown", "203.0.113.7:443", "203.0.113.0/24"):
+            assert refusal(await asked(peer)) == (403, "Access denied. This API key may not be used from your address.")
         assert (await world.ask(key, method="GET", path="/v1/models", peer="10.0.0.1")).denied_response.status.code == 403
 
     in_world(scenario)

@@ -54,8 +54,8 @@ class AuthzSettings(ServiceSettings):
 
     trusted_hops: int = Field(
         0,
-        description="How many proxies in front of the gateway are trusted to tell in x-forwarded-for whom they speak for. Where a key is "
-        "used from is the address that many places before the one that the gateway added.",
+        description="How many proxies in front of the gateway are trusted to tell in x-forwarded-for whom they speak for. 0: a key is used "
+        "from where the gateway's connection comes from; else from the address that many places before the one that the gateway added.",
         ge=0,
         le=16,
     )

@@ -52,7 +52,9 @@ class TermsSettings(WatchedServiceSettings):
     rotation_grace: str = Field("24h", description="How long a key's old secret works after a rotation when nobody says; 0: not at all.")
     max_rotation_grace: str = Field("7d", description="How long a key's old secret may work after a rotation at most.")
     approval_budget_usd: float | None = Field(
-        None, description="A key that its owner makes with a budget of more dollars than this waits for an approver; unset: none does."
+        None,
+        description="A key that its owner makes with a budget of more dollars than this, or with none, waits for an approver; "
+        "unset: none does.",
     )
     approval_expiry: str = Field("", description="A key that its owner makes to live longer waits for an approver; empty: none does.")
     playground_limits: list[PlaygroundLimit] = Field(

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from maas_common.errors import FailedPreconditionError, PermissionDeniedError
 from maas_common.windows import Window
-from maas_keys.core.api_key import Status
+from maas_keys.core.api_key import KeyKind, Status
 from maas_keys.core.approval import Approval, approved, rejected
 from maas_keys.core.budget import Budget
 from maas_keys.core.lifetime import Lifetime
@@ -24,11 +24,12 @@ def budget(amount):
 @pytest.mark.parametrize(
     ("fields", "reasons"),
     [
-        ({}, ()),
+        ({}, ("it has no budget, and may spend more than $100.00",)),
+        ({"kind": KeyKind.PLAYGROUND}, ()),
         ({"budget": budget(100_000_000)}, ()),
         ({"budget": budget(100_000_010)}, ("its budget of $100.00001 is over $100.00",)),
         ({"budget": budget(250_500_000)}, ("its budget of $250.50 is over $100.00",)),
-        ({"expires_at": 1000 + 30 * DAY_S + 1}, ("it lives longer than 30d",)),
+        ({"expires_at": 1000 + 30 * DAY_S + 1, "budget": budget(5)}, ("it lives longer than 30d",)),
         (
             {"expires_at": 1000 + 31 * DAY_S, "budget": budget(10**12)},
             ("its budget of $1,000,000.00 is over $100.00", "it lives longer than 30d"),
@@ -37,6 +38,11 @@ def budget(amount):
 )
 def test_a_new_key_past_a_line_waits(key, fields, reasons):
     assert LINE.of_new(key(**fields)).pending_reasons == reasons
+
+
+def test_a_key_that_loses_its_budget_waits(key):
+    before = key(budget=budget(5))
+    assert LINE.of_changed(before, replace(before, budget=None), NOW).status(NOW) is Status.PENDING
 
 
 def test_without_lines_none_waits(key):

@@ -33,15 +33,16 @@ class Networks:
         return any(parsed in network for network in self.networks)
 
 
-def client_address(forwarded_for: str | None, peer: str, trusted_hops: int) -> str:
-    """Whom the gateway speaks for, by the `x-forwarded-for` that it wrote; empty when that can't be told.
+def client_address(peer: str, forwarded_for: str | None, trusted_hops: int) -> str:
+    """Who speaks to the gateway, or with trusted proxies before it, whom they speak for; empty when that can't be told.
 
-    Each proxy adds its peer at the end, the gateway too; so with so many trusted proxies before the gateway, the client is that many
-    places before the last. Whatever is further to the left anybody may have written. Without the header it is the gateway's peer.
+    Each proxy adds its own peer at the end of `x-forwarded-for`, the gateway too; so with so many trusted ones the client is that many
+    places before the last. Whatever is further to the left anybody may have written. The gateway's own entry is not asked: for a peer
+    on its own machine Envoy writes the machine's address.
     """
-    if forwarded_for is None:
+    if not trusted_hops:
         return peer
-    hops = forwarded_for.rsplit(",", trusted_hops + 1)
+    hops = (forwarded_for or "").rsplit(",", trusted_hops + 1)
     return hops[-1 - trusted_hops].strip() if len(hops) > trusted_hops else ""
 
 

@@ -85,7 +85,7 @@ class Check:
 
     def _address(self, attributes: AttributeContext, http: AttributeContext.HttpRequest) -> str:
         peer = attributes.source.address.socket_address.address
-        return client_address(http.headers.get("x-forwarded-for"), peer, self._trusted_hops)
+        return client_address(peer, http.headers.get("x-forwarded-for"), self._trusted_hops)
 
 
 def _facts(attributes: AttributeContext) -> dict[str, str]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from maas_common.errors import FailedPreconditionError, PermissionDeniedError
 
-from maas_keys.core.api_key import ApiKey, Status
+from maas_keys.core.api_key import ApiKey, KeyKind, Status
 from maas_keys.core.lifetime import Lifetime
 
 
@@ -16,7 +16,7 @@ class Approval:
     """From where on self-service keys wait for an approver; None: nowhere."""
 
     budget: int | None = None
-    """Micro-dollars, in whatever period."""
+    """Micro-dollars, in whatever period. A key without a budget may spend more than any; a playground key spends nothing."""
     lifetime: Lifetime | None = None
 
     def of_new(self, key: ApiKey) -> ApiKey:
@@ -36,7 +36,11 @@ class Approval:
         return replace(after, pending_reasons=reasons, approved_by="" if reasons else after.approved_by)
 
     def _budget(self, key: ApiKey) -> tuple[str, ...]:
-        if self.budget is None or key.budget is None or key.budget.amount <= self.budget:
+        if self.budget is None or key.kind is KeyKind.PLAYGROUND:
+            return ()
+        if key.budget is None:
+            return (f"it has no budget, and may spend more than {_usd(self.budget)}",)
+        if key.budget.amount <= self.budget:
             return ()
         return (f"its budget of {_usd(key.budget.amount)} is over {_usd(self.budget)}",)
 
