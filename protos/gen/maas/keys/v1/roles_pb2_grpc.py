@@ -64,7 +64,7 @@ class RolesServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListRoleAssignments(self, request, context):
-        """Lists the roles that were given, by role and member, a page at a time.
+        """Lists the roles that were given, in the order of their ids, a page at a time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

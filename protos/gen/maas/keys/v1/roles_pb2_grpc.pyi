@@ -36,7 +36,7 @@ class RolesServiceStub:
     AssignRole: _grpc.UnaryUnaryMultiCallable[_roles_pb2.AssignRoleRequest, _roles_pb2.RoleAssignment]
     """Gives a role to a user or a group. Giving it again changes nothing."""
     ListRoleAssignments: _grpc.UnaryUnaryMultiCallable[_roles_pb2.ListRoleAssignmentsRequest, _roles_pb2.ListRoleAssignmentsResponse]
-    """Lists the roles that were given, by role and member, a page at a time."""
+    """Lists the roles that were given, in the order of their ids, a page at a time."""
     UnassignRole: _grpc.UnaryUnaryMultiCallable[_roles_pb2.UnassignRoleRequest, _roles_pb2.UnassignRoleResponse]
     """Takes a role away again."""
 
@@ -48,7 +48,7 @@ class RolesServiceAsyncStub(RolesServiceStub):
     AssignRole: _aio.UnaryUnaryMultiCallable[_roles_pb2.AssignRoleRequest, _roles_pb2.RoleAssignment]  # type: ignore[assignment]
     """Gives a role to a user or a group. Giving it again changes nothing."""
     ListRoleAssignments: _aio.UnaryUnaryMultiCallable[_roles_pb2.ListRoleAssignmentsRequest, _roles_pb2.ListRoleAssignmentsResponse]  # type: ignore[assignment]
-    """Lists the roles that were given, by role and member, a page at a time."""
+    """Lists the roles that were given, in the order of their ids, a page at a time."""
     UnassignRole: _aio.UnaryUnaryMultiCallable[_roles_pb2.UnassignRoleRequest, _roles_pb2.UnassignRoleResponse]  # type: ignore[assignment]
     """Takes a role away again."""
 
@@ -69,7 +69,7 @@ class RolesServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _roles_pb2.ListRoleAssignmentsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_roles_pb2.ListRoleAssignmentsResponse, _abc.Awaitable[_roles_pb2.ListRoleAssignmentsResponse]]:
-        """Lists the roles that were given, by role and member, a page at a time."""
+        """Lists the roles that were given, in the order of their ids, a page at a time."""
 
     @_abc_1.abstractmethod
     def UnassignRole(

@@ -25,9 +25,10 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from maas.common.v1 import enforcement_pb2 as maas_dot_common_dot_v1_dot_enforcement__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18maas/keys/v1/users.proto\x12\x0cmaas.keys.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd8\x03\n\x04User\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0e\n\x06issuer\x18\x03 \x01(\t\x12\x0f\n\x07subject\x18\x04 \x01(\t\x12\x10\n\x08username\x18\x05 \x01(\t\x12\r\n\x05\x65mail\x18\x06 \x01(\t\x12\x0e\n\x06groups\x18\x07 \x03(\t\x12\x38\n\tgroups_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tgroups_at\x12>\n\x0cgroups_until\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0cgroups_until\x12:\n\ncreated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreated_at\x12>\n\x0clast_seen_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0clast_seen_at\x12\r\n\x05roles\x18\x0c \x03(\t\x12%\n\x05teams\x18\r \x03(\x0b\x32\x16.maas.keys.v1.UserTeam\x12(\n\x0fpersonal_key_id\x18\x0e \x01(\tR\x0fpersonal_key_id\x12\x0e\n\x06tenant\x18\x0f \x01(\t\"2\n\x08UserTeam\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04role\x18\x03 \x01(\t\"\x0e\n\x0cGetMeRequest\"%\n\x0eGetUserRequest\x12\x13\n\x02id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\"\x90\x01\n\x10ListUsersRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\rB\x07\xbaH\x04*\x02\x18\x64\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x17\n\x05\x65mail\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x17\n\x05group\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x1a\n\x08\x63ontains\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"`\n\x11ListUsersResponse\x12!\n\x05users\x18\x01 \x03(\x0b\x32\x12.maas.keys.v1.User\x12(\n\x0fnext_page_token\x18\x02 \x01(\tR\x0fnext_page_token\"q\n\x12ImportUsersRequest\x12\x34\n\x05users\x18\x01 \x03(\x0b\x32\x1a.maas.keys.v1.ImportedUserB\t\xbaH\x06\x92\x01\x03\x10\x90N\x12\x0b\n\x03\x63sv\x18\x02 \x01(\t\x12\x18\n\x07\x64ry_run\x18\x03 \x01(\x08R\x07\x64ry_run\"\xc1\x01\n\x0cImportedUser\x12\x18\n\x06issuer\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x19\n\x07subject\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\x12\x1a\n\x08username\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x17\n\x05\x65mail\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x19\n\x06groups\x18\x05 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\x80\x02\x12,\n\x04kind\x18\x06 \x01(\tB\x1e\xbaH\x1br\x19R\x00R\x04userR\x0fservice_account\"d\n\x13ImportUsersResponse\x12\x0f\n\x07\x63reated\x18\x01 \x01(\r\x12\x0f\n\x07updated\x18\x02 \x01(\r\x12\x11\n\tunchanged\x18\x03 \x01(\r\x12\x18\n\x07\x64ry_run\x18\x04 \x01(\x08R\x07\x64ry_run2\x84\x03\n\x0cUsersService\x12M\n\x05GetMe\x12\x1a.maas.keys.v1.GetMeRequest\x1a\x12.maas.keys.v1.User\"\x14\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v2/users/me\x12S\n\x07GetUser\x12\x1c.maas.keys.v1.GetUserRequest\x1a\x12.maas.keys.v1.User\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/v2/users/{id}\x12_\n\tListUsers\x12\x1e.maas.keys.v1.ListUsersRequest\x1a\x1f.maas.keys.v1.ListUsersResponse\"\x11\x82\xd3\xe4\x93\x02\x0b\x12\t/v2/users\x12o\n\x0bImportUsers\x12 .maas.keys.v1.ImportUsersRequest\x1a!.maas.keys.v1.ImportUsersResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\"\x10/v2/users/import:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18maas/keys/v1/users.proto\x12\x0cmaas.keys.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a maas/common/v1/enforcement.proto\"\xd8\x03\n\x04User\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0e\n\x06issuer\x18\x03 \x01(\t\x12\x0f\n\x07subject\x18\x04 \x01(\t\x12\x10\n\x08username\x18\x05 \x01(\t\x12\r\n\x05\x65mail\x18\x06 \x01(\t\x12\x0e\n\x06groups\x18\x07 \x03(\t\x12\x38\n\tgroups_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tgroups_at\x12>\n\x0cgroups_until\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0cgroups_until\x12:\n\ncreated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreated_at\x12>\n\x0clast_seen_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0clast_seen_at\x12\r\n\x05roles\x18\x0c \x03(\t\x12%\n\x05teams\x18\r \x03(\x0b\x32\x16.maas.keys.v1.UserTeam\x12(\n\x0fpersonal_key_id\x18\x0e \x01(\tR\x0fpersonal_key_id\x12\x0e\n\x06tenant\x18\x0f \x01(\t\"2\n\x08UserTeam\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04role\x18\x03 \x01(\t\"\x0e\n\x0cGetMeRequest\"%\n\x0eGetUserRequest\x12\x13\n\x02id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\"\x90\x01\n\x10ListUsersRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\rB\x07\xbaH\x04*\x02\x18\x64\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x17\n\x05\x65mail\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x17\n\x05group\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x1a\n\x08\x63ontains\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"`\n\x11ListUsersResponse\x12!\n\x05users\x18\x01 \x03(\x0b\x32\x12.maas.keys.v1.User\x12(\n\x0fnext_page_token\x18\x02 \x01(\tR\x0fnext_page_token\"q\n\x12ImportUsersRequest\x12\x34\n\x05users\x18\x01 \x03(\x0b\x32\x1a.maas.keys.v1.ImportedUserB\t\xbaH\x06\x92\x01\x03\x10\x90N\x12\x0b\n\x03\x63sv\x18\x02 \x01(\t\x12\x18\n\x07\x64ry_run\x18\x03 \x01(\x08R\x07\x64ry_run\"\xc1\x01\n\x0cImportedUser\x12\x18\n\x06issuer\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x19\n\x07subject\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\x12\x1a\n\x08username\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x17\n\x05\x65mail\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x19\n\x06groups\x18\x05 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\x80\x02\x12,\n\x04kind\x18\x06 \x01(\tB\x1e\xbaH\x1br\x19R\x00R\x04userR\x0fservice_account\"\x96\x01\n\x13ImportUsersResponse\x12\x0f\n\x07\x63reated\x18\x01 \x01(\r\x12\x0f\n\x07updated\x18\x02 \x01(\r\x12\x11\n\tunchanged\x18\x03 \x01(\r\x12\x18\n\x07\x64ry_run\x18\x04 \x01(\x08R\x07\x64ry_run\x12\x30\n\x0b\x65nforcement\x18\x05 \x01(\x0b\x32\x1b.maas.common.v1.Enforcement\"(\n\x11\x44\x65leteUserRequest\x12\x13\n\x02id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\"l\n\x12\x44\x65leteUserResponse\x12$\n\rrevoked_count\x18\x01 \x01(\rR\rrevoked_count\x12\x30\n\x0b\x65nforcement\x18\x02 \x01(\x0b\x32\x1b.maas.common.v1.Enforcement2\xed\x03\n\x0cUsersService\x12M\n\x05GetMe\x12\x1a.maas.keys.v1.GetMeRequest\x1a\x12.maas.keys.v1.User\"\x14\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v2/users/me\x12S\n\x07GetUser\x12\x1c.maas.keys.v1.GetUserRequest\x1a\x12.maas.keys.v1.User\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/v2/users/{id}\x12_\n\tListUsers\x12\x1e.maas.keys.v1.ListUsersRequest\x1a\x1f.maas.keys.v1.ListUsersResponse\"\x11\x82\xd3\xe4\x93\x02\x0b\x12\t/v2/users\x12o\n\x0bImportUsers\x12 .maas.keys.v1.ImportUsersRequest\x1a!.maas.keys.v1.ImportUsersResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\"\x10/v2/users/import:\x01*\x12g\n\nDeleteUser\x12\x1f.maas.keys.v1.DeleteUserRequest\x1a .maas.keys.v1.DeleteUserResponse\"\x16\x82\xd3\xe4\x93\x02\x10*\x0e/v2/users/{id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -58,6 +59,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IMPORTEDUSER'].fields_by_name['groups']._serialized_options = b'\272H\006\222\001\003\020\200\002'
   _globals['_IMPORTEDUSER'].fields_by_name['kind']._loaded_options = None
   _globals['_IMPORTEDUSER'].fields_by_name['kind']._serialized_options = b'\272H\033r\031R\000R\004userR\017service_account'
+  _globals['_DELETEUSERREQUEST'].fields_by_name['id']._loaded_options = None
+  _globals['_DELETEUSERREQUEST'].fields_by_name['id']._serialized_options = b'\272H\004r\002\020\001'
   _globals['_USERSSERVICE'].methods_by_name['GetMe']._loaded_options = None
   _globals['_USERSSERVICE'].methods_by_name['GetMe']._serialized_options = b'\202\323\344\223\002\016\022\014/v2/users/me'
   _globals['_USERSSERVICE'].methods_by_name['GetUser']._loaded_options = None
@@ -66,24 +69,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USERSSERVICE'].methods_by_name['ListUsers']._serialized_options = b'\202\323\344\223\002\013\022\t/v2/users'
   _globals['_USERSSERVICE'].methods_by_name['ImportUsers']._loaded_options = None
   _globals['_USERSSERVICE'].methods_by_name['ImportUsers']._serialized_options = b'\202\323\344\223\002\025\"\020/v2/users/import:\001*'
-  _globals['_USER']._serialized_start=135
-  _globals['_USER']._serialized_end=607
-  _globals['_USERTEAM']._serialized_start=609
-  _globals['_USERTEAM']._serialized_end=659
-  _globals['_GETMEREQUEST']._serialized_start=661
-  _globals['_GETMEREQUEST']._serialized_end=675
-  _globals['_GETUSERREQUEST']._serialized_start=677
-  _globals['_GETUSERREQUEST']._serialized_end=714
-  _globals['_LISTUSERSREQUEST']._serialized_start=717
-  _globals['_LISTUSERSREQUEST']._serialized_end=861
-  _globals['_LISTUSERSRESPONSE']._serialized_start=863
-  _globals['_LISTUSERSRESPONSE']._serialized_end=959
-  _globals['_IMPORTUSERSREQUEST']._serialized_start=961
-  _globals['_IMPORTUSERSREQUEST']._serialized_end=1074
-  _globals['_IMPORTEDUSER']._serialized_start=1077
-  _globals['_IMPORTEDUSER']._serialized_end=1270
-  _globals['_IMPORTUSERSRESPONSE']._serialized_start=1272
-  _globals['_IMPORTUSERSRESPONSE']._serialized_end=1372
-  _globals['_USERSSERVICE']._serialized_start=1375
-  _globals['_USERSSERVICE']._serialized_end=1763
+  _globals['_USERSSERVICE'].methods_by_name['DeleteUser']._loaded_options = None
+  _globals['_USERSSERVICE'].methods_by_name['DeleteUser']._serialized_options = b'\202\323\344\223\002\020*\016/v2/users/{id}'
+  _globals['_USER']._serialized_start=169
+  _globals['_USER']._serialized_end=641
+  _globals['_USERTEAM']._serialized_start=643
+  _globals['_USERTEAM']._serialized_end=693
+  _globals['_GETMEREQUEST']._serialized_start=695
+  _globals['_GETMEREQUEST']._serialized_end=709
+  _globals['_GETUSERREQUEST']._serialized_start=711
+  _globals['_GETUSERREQUEST']._serialized_end=748
+  _globals['_LISTUSERSREQUEST']._serialized_start=751
+  _globals['_LISTUSERSREQUEST']._serialized_end=895
+  _globals['_LISTUSERSRESPONSE']._serialized_start=897
+  _globals['_LISTUSERSRESPONSE']._serialized_end=993
+  _globals['_IMPORTUSERSREQUEST']._serialized_start=995
+  _globals['_IMPORTUSERSREQUEST']._serialized_end=1108
+  _globals['_IMPORTEDUSER']._serialized_start=1111
+  _globals['_IMPORTEDUSER']._serialized_end=1304
+  _globals['_IMPORTUSERSRESPONSE']._serialized_start=1307
+  _globals['_IMPORTUSERSRESPONSE']._serialized_end=1457
+  _globals['_DELETEUSERREQUEST']._serialized_start=1459
+  _globals['_DELETEUSERREQUEST']._serialized_end=1499
+  _globals['_DELETEUSERRESPONSE']._serialized_start=1501
+  _globals['_DELETEUSERRESPONSE']._serialized_end=1609
+  _globals['_USERSSERVICE']._serialized_start=1612
+  _globals['_USERSSERVICE']._serialized_end=2105
 # @@protoc_insertion_point(module_scope)

@@ -55,6 +55,11 @@ class UsersServiceStub:
                 request_serializer=maas_dot_keys_dot_v1_dot_users__pb2.ImportUsersRequest.SerializeToString,
                 response_deserializer=maas_dot_keys_dot_v1_dot_users__pb2.ImportUsersResponse.FromString,
                 _registered_method=True)
+        self.DeleteUser = channel.unary_unary(
+                '/maas.keys.v1.UsersService/DeleteUser',
+                request_serializer=maas_dot_keys_dot_v1_dot_users__pb2.DeleteUserRequest.SerializeToString,
+                response_deserializer=maas_dot_keys_dot_v1_dot_users__pb2.DeleteUserResponse.FromString,
+                _registered_method=True)
 
 
 class UsersServiceServicer:
@@ -89,6 +94,14 @@ class UsersServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteUser(self, request, context):
+        """Forgets a user or service account: their keys are revoked, and they leave their teams. What they used stays in the ledger.
+        Who signs in again begins anew.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_UsersServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -111,6 +124,11 @@ def add_UsersServiceServicer_to_server(servicer, server):
                     servicer.ImportUsers,
                     request_deserializer=maas_dot_keys_dot_v1_dot_users__pb2.ImportUsersRequest.FromString,
                     response_serializer=maas_dot_keys_dot_v1_dot_users__pb2.ImportUsersResponse.SerializeToString,
+            ),
+            'DeleteUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteUser,
+                    request_deserializer=maas_dot_keys_dot_v1_dot_users__pb2.DeleteUserRequest.FromString,
+                    response_serializer=maas_dot_keys_dot_v1_dot_users__pb2.DeleteUserResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -222,6 +240,33 @@ class UsersService:
             '/maas.keys.v1.UsersService/ImportUsers',
             maas_dot_keys_dot_v1_dot_users__pb2.ImportUsersRequest.SerializeToString,
             maas_dot_keys_dot_v1_dot_users__pb2.ImportUsersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/maas.keys.v1.UsersService/DeleteUser',
+            maas_dot_keys_dot_v1_dot_users__pb2.DeleteUserRequest.SerializeToString,
+            maas_dot_keys_dot_v1_dot_users__pb2.DeleteUserResponse.FromString,
             options,
             channel_credentials,
             insecure,

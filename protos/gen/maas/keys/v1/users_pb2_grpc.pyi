@@ -41,6 +41,10 @@ class UsersServiceStub:
     """Lists users in the order of their ids, a page at a time."""
     ImportUsers: _grpc.UnaryUnaryMultiCallable[_users_pb2.ImportUsersRequest, _users_pb2.ImportUsersResponse]
     """Takes in users and service accounts from elsewhere, all or none. Who is known already is brought up to date."""
+    DeleteUser: _grpc.UnaryUnaryMultiCallable[_users_pb2.DeleteUserRequest, _users_pb2.DeleteUserResponse]
+    """Forgets a user or service account: their keys are revoked, and they leave their teams. What they used stays in the ledger.
+    Who signs in again begins anew.
+    """
 
 @_typing.type_check_only
 class UsersServiceAsyncStub(UsersServiceStub):
@@ -55,6 +59,10 @@ class UsersServiceAsyncStub(UsersServiceStub):
     """Lists users in the order of their ids, a page at a time."""
     ImportUsers: _aio.UnaryUnaryMultiCallable[_users_pb2.ImportUsersRequest, _users_pb2.ImportUsersResponse]  # type: ignore[assignment]
     """Takes in users and service accounts from elsewhere, all or none. Who is known already is brought up to date."""
+    DeleteUser: _aio.UnaryUnaryMultiCallable[_users_pb2.DeleteUserRequest, _users_pb2.DeleteUserResponse]  # type: ignore[assignment]
+    """Forgets a user or service account: their keys are revoked, and they leave their teams. What they used stays in the ledger.
+    Who signs in again begins anew.
+    """
 
 class UsersServiceServicer(metaclass=_abc_1.ABCMeta):
     """People, as they signed in or were imported."""
@@ -90,5 +98,15 @@ class UsersServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_users_pb2.ImportUsersResponse, _abc.Awaitable[_users_pb2.ImportUsersResponse]]:
         """Takes in users and service accounts from elsewhere, all or none. Who is known already is brought up to date."""
+
+    @_abc_1.abstractmethod
+    def DeleteUser(
+        self,
+        request: _users_pb2.DeleteUserRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_users_pb2.DeleteUserResponse, _abc.Awaitable[_users_pb2.DeleteUserResponse]]:
+        """Forgets a user or service account: their keys are revoked, and they leave their teams. What they used stays in the ledger.
+        Who signs in again begins anew.
+        """
 
 def add_UsersServiceServicer_to_server(servicer: UsersServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
