@@ -57,6 +57,13 @@ def test_a_watcher_sees_the_newest_revision_or_the_heartbeat_time():
             hub.publish(9)
             hub.publish(8)
             assert await waiting == 9
+            waiting = asyncio.create_task(watcher.beyond(9, within_s=60))
+            await asyncio.sleep(0)
+            hub.publish(9)
+            await asyncio.sleep(0)
+            assert not waiting.done()
+            hub.publish(10)
+            assert await waiting == 10
 
     asyncio.run(scenario())
 

@@ -22,6 +22,7 @@ from maas.keys.v1.users_pb2_grpc import UsersServiceStub
 from maas_common.server import serve
 from maas_common.testing import WORKLOAD, WORKLOAD_SECRET, FakeClock, Issuer, issuer
 from maas_common.testing.databases import postgres_database, postgres_server
+from maas_keys.app import build
 from maas_keys.settings import KeysSettings
 
 PEPPER = "5a" * 32
@@ -157,8 +158,6 @@ class World:
 @pytest.fixture
 def keys_service(people, files):
     """Opens a world: `async with keys_service(heartbeat_s=0.01) as world`."""
-
-    from maas_keys.app import build  # noqa: PLC0415
 
     @asynccontextmanager
     async def opened(**settings) -> AsyncIterator[World]:

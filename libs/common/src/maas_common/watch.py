@@ -114,10 +114,11 @@ class WatchHub:
             self.wake()
 
     def publish(self, revision: int) -> None:
-        """Tell everybody that the log has grown to `revision`."""
-        self.revision = max(self.revision, revision)
-        for watcher in self._watchers:
-            watcher.wanted.set()
+        """Tell everybody that the log has grown to `revision`, if that is news."""
+        if revision > self.revision:
+            self.revision = revision
+            for watcher in self._watchers:
+                watcher.wanted.set()
 
     @contextmanager
     def join(self, name: str) -> Iterator[Watcher]:

@@ -48,11 +48,11 @@ class Confirmations:
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + self._patience.enforcement_wait_s
         while True:
-            progress = self._hub.progress
-            behind = await self._lagging(revision)
-            left_s = ends_at - loop.time()
-            if not behind or left_s <= 0:
-                return Enforced(revision, behind)
+            progress, left_s = self._hub.progress, ends_at - loop.time()
+            if left_s <= 0 or not lagging(revision, self._here(), ()):
+                behind = await self._lagging(revision)
+                if left_s <= 0 or not behind:
+                    return Enforced(revision, behind)
             await _either(progress, min(left_s, self._patience.poll_s))
 
     async def run(self) -> None:
@@ -83,7 +83,7 @@ class Confirmations:
                 log.warning("replica lost", replica=other.name, watchers=sorted(other.followers.connected))
                 self._hub.miss(other.left_behind(self._patience.remember_s))
                 await asyncio.shield(self._speak(partial(self._replicas.take_over, other)))
-            if is_due or self._said != _gist(self._here()):
+            if is_due or (others and self._said != _gist(self._here())):
                 await asyncio.shield(self._speak(self._replicas.tell))
 
     async def _speak(self, say: Callable[[Followers], Awaitable[None]]) -> None:
