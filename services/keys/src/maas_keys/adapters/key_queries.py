@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal_column, not_, or_, select, tuple_, union
+from sqlalchemy import ColumnElement, Select, Table, and_, exists, func, literal_column, not_, or_, select, tuple_, union
 
 from maas_keys.adapters.key_rows import IS_OWNER, KEY_COLUMNS, USERS
-from maas_keys.adapters.key_tables import KEYS, LABELS, SORTED_BY
+from maas_keys.adapters.key_tables import KEYS, LABELS, SORTED_BY, USES
 from maas_keys.core.api_key import Status
-from maas_keys.core.search import KeyFilter, KeyQuery, Visible
+from maas_keys.core.search import KeyFilter, KeyQuery, SortBy, Visible
 
 Place = Mapping[str, str]
 """Columns and what is in them."""
@@ -62,10 +62,7 @@ def page(query: KeyQuery, where: Sequence[Place]) -> Select[Any]:
 
     The numbers that bound it stand in the text, so that a plan made for all values knows how few rows are asked for.
     """
-    value: ColumnElement[Any] = KEYS.c[SORTED_BY[query.sort]]
-    if query.keys.statuses == {Status.PENDING}:
-        value = func.coalesce(value, value)  # in no index: those that wait are few, and have one of their own
-    firsts = [_firsts(query, place, value) for place in where]
+    firsts = [_firsts(query, place) for place in where]
     found = (firsts[0] if len(firsts) == 1 else union(*(select(first.subquery()) for first in firsts))).subquery()
     order = [column.desc() if query.descending else column for column in (found.c.value, found.c.created_revision)]
     ids = select(found.c.id, found.c.value, found.c.created_revision).order_by(*order).limit(_number(query.size))
@@ -74,11 +71,19 @@ def page(query: KeyQuery, where: Sequence[Place]) -> Select[Any]:
     return _whole(ids, query)
 
 
-def _firsts(query: KeyQuery, place: Place, value: ColumnElement[Any]) -> Select[Any]:
+def _firsts(query: KeyQuery, place: Place) -> Select[Any]:
     """The first keys of a place that may be on the page: a stretch of an index."""
-    by = (value, KEYS.c.created_revision)
+    by_use, few_wait = query.sort is SortBy.LAST_USED_AT, query.keys.statuses == {Status.PENDING}
+    table = USES if by_use else KEYS
+    value: ColumnElement[Any] = table.c[SORTED_BY[query.sort]]
+    if few_wait:
+        table, value = KEYS, func.coalesce(value, value)  # in no index: those that wait have one of their own
+    by = (value, table.c.created_revision)
     order = [column.desc() if query.descending else column for column in by]
-    found = select(KEYS.c.id, value.label("value"), KEYS.c.created_revision).where(_in(place), *_fits(query.keys))
+    found = select(KEYS.c.id, value.label("value"), KEYS.c.created_revision).select_from(
+        KEYS.join(USES, USES.c.key_id == KEYS.c.id) if by_use else KEYS
+    )
+    found = found.where(_in(place, table), *_fits(query.keys))
     if query.after is not None:
         past = tuple_(*by) < tuple_(*query.after) if query.descending else tuple_(*by) > tuple_(*query.after)
         found = found.where(past)
@@ -95,8 +100,8 @@ def _number(number: int) -> ColumnElement[int]:
     return literal_column(str(number))
 
 
-def _in(place: Place) -> Condition:
-    return and_(*(KEYS.c[column] == value for column, value in place.items()))
+def _in(place: Place, table: Table = KEYS) -> Condition:
+    return and_(*(table.c[column] == value for column, value in place.items()))
 
 
 def _fits(keys: KeyFilter) -> Iterator[Condition]:
@@ -113,15 +118,17 @@ def _fits(keys: KeyFilter) -> Iterator[Condition]:
         yield KEYS.c.name_folded.contains(keys.name_contains.casefold(), autoescape=True)
     for name, value in keys.labels.items():
         yield KEYS.c.id.in_(select(LABELS.c.key_id).where(LABELS.c.name == name, LABELS.c.value == value))
-    for column, after, before in (
-        (KEYS.c.created_at, keys.created_after, keys.created_before),
-        (KEYS.c.expires_at, keys.expires_after, keys.expires_before),
-        (KEYS.c.last_used_at, keys.last_used_after, keys.last_used_before),
-    ):
-        if after is not None:
-            yield column >= after
-        if before is not None:
-            yield column < before
+    yield from _between(KEYS.c.created_at, keys.created_after, keys.created_before)
+    yield from _between(KEYS.c.expires_at, keys.expires_after, keys.expires_before)
+    if used := list(_between(USES.c.last_used_at, keys.last_used_after, keys.last_used_before)):
+        yield exists().where(USES.c.key_id == KEYS.c.id, *used).correlate(KEYS)
+
+
+def _between(column: ColumnElement[int], after: int | None, before: int | None) -> Iterator[Condition]:
+    if after is not None:
+        yield column >= after
+    if before is not None:
+        yield column < before
 
 
 def _has_status(status: Status, now: int) -> Condition:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_
+from sqlalchemy import ColumnElement, Row, and_, select
 
-from maas_keys.adapters.key_tables import KEYS
+from maas_keys.adapters.key_tables import KEYS, USES
 from maas_keys.adapters.limit_json import budget_of, limits_of_json, limits_to_json
 from maas_keys.adapters.people_tables import UserRow
 from maas_keys.adapters.tables import METADATA
@@ -20,7 +20,8 @@ IS_OWNER = and_(
     USERS.c.issuer == KEYS.c.owner_issuer,
     USERS.c.subject == KEYS.c.owner_subject,
 )
-KEY_COLUMNS: tuple[ColumnElement[Any], ...] = (*KEYS.c, USERS.c.username, USERS.c.groups, USERS.c.groups_at)
+_LAST_USED_AT = select(USES.c.last_used_at).where(USES.c.key_id == KEYS.c.id).correlate(KEYS).scalar_subquery().label("last_used_at")
+KEY_COLUMNS: tuple[ColumnElement[Any], ...] = (*KEYS.c, _LAST_USED_AT, USERS.c.username, USERS.c.groups, USERS.c.groups_at)
 """What `key_of` reads."""
 
 
@@ -37,14 +38,13 @@ def row_of(key: ApiKey, revision: int) -> dict[str, Any]:
         "created_by": key.created_by,
         "request_id": key.request_id or None,
         "created_at": key.created_at,
-        "last_used_at": key.last_used_at,
         "created_revision": revision,
         **changed_row_of(key, revision),
     }
 
 
 def changed_row_of(key: ApiKey, revision: int) -> dict[str, Any]:
-    """The columns of a key that may change; when it was last used is kept by other ways."""
+    """The columns of a key that may change."""
     old = key.hashes[1] if len(key.hashes) > 1 else None
     return {
         "prefix": key.prefix,
@@ -72,6 +72,19 @@ def changed_row_of(key: ApiKey, revision: int) -> dict[str, Any]:
         "ephemeral_until": key.expires_at if key.is_ephemeral else None,
         "revoked_at": key.revoked_at,
         "revision": revision,
+    }
+
+
+def use_row_of(key: ApiKey, revision: int) -> dict[str, Any]:
+    """When a new key that this revision adds was last used."""
+    return {
+        "key_id": key.id,
+        "tenant": key.tenant,
+        "owner_issuer": key.owner.issuer,
+        "owner_subject": key.owner.subject,
+        "team": key.team or None,
+        "created_revision": revision,
+        "last_used_at": key.last_used_at,
     }
 
 

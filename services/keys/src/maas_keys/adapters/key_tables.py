@@ -27,12 +27,12 @@ def _index(name: str, *columns: str, where: str = "", unique: bool = False) -> I
     return Index(name, *columns, unique=unique, **only)
 
 
-def _pages() -> list[Index]:
+def _pages(table: str, *orders: str) -> list[Index]:
     """One for each place that keys are looked for in, in each order: a page is a stretch of one of them, however deep."""
     return [
-        _index(f"ix_api_keys_{place}_{value}", *columns, value, "created_revision", where="team IS NOT NULL" if place == "team" else "")
+        _index(f"ix_{table}_{place}_{order}", *columns, order, "created_revision", where="team IS NOT NULL" if place == "team" else "")
         for place, columns in _PLACES.items()
-        for value in SORTED_BY.values()
+        for order in orders
     ]
 
 
@@ -51,7 +51,7 @@ class ApiKeyRow(Base, table=True):
         ),
         _index("ix_api_keys_pending", "tenant", "revoked_at", "created_revision", where="pending_reasons IS NOT NULL"),
         _index("ix_api_keys_ephemeral_until", "ephemeral_until", where="ephemeral_until IS NOT NULL"),
-        *_pages(),
+        *_pages("api_keys", "created_at", "expires_at", "name", "personal_rank"),
     )
 
     id: str = Field(primary_key=True)
@@ -92,9 +92,24 @@ class ApiKeyRow(Base, table=True):
     ephemeral_until: int | None = Field(sa_type=BigInteger)
     """`expires_at` of an ephemeral key."""
     revoked_at: int | None = Field(sa_type=BigInteger)
-    last_used_at: int = Field(sa_type=BigInteger)
     created_revision: int = Field(sa_type=BigInteger)
     revision: int = Field(sa_type=BigInteger)
+
+
+class ApiKeyUseRow(Base, table=True):
+    """When one key was last used: written often, so beside the key and its many indexes. What finds the key never changes."""
+
+    __tablename__ = "api_key_uses"
+    __table_args__ = tuple(_pages("api_key_uses", "last_used_at"))
+
+    key_id: str = Field(sa_column=Column(String, ForeignKey("api_keys.id", ondelete="CASCADE"), primary_key=True))
+    tenant: str
+    owner_issuer: str
+    owner_subject: str
+    team: str | None
+    created_revision: int = Field(sa_type=BigInteger)
+    last_used_at: int = Field(sa_type=BigInteger)
+    """0: never."""
 
 
 class ApiKeyLabelRow(Base, table=True):
@@ -109,4 +124,5 @@ class ApiKeyLabelRow(Base, table=True):
 
 
 KEYS = METADATA.tables["api_keys"]
+USES = METADATA.tables["api_key_uses"]
 LABELS = METADATA.tables["api_key_labels"]

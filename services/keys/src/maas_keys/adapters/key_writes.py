@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, delete, insert, select, update
 
 from maas_keys.adapters.key_queries import Condition
-from maas_keys.adapters.key_rows import changed_row_of, label_rows_of, row_of
-from maas_keys.adapters.key_tables import KEYS, LABELS
+from maas_keys.adapters.key_rows import changed_row_of, label_rows_of, row_of, use_row_of
+from maas_keys.adapters.key_tables import KEYS, LABELS, USES
 from maas_keys.core.api_key import ApiKey
 from maas_keys.core.changes import Change, Kind
 
@@ -18,7 +18,9 @@ MOST_BY_NAME = 1000
 
 def insert_keys(connection: Connection, keys: Sequence[ApiKey], first_revision: int) -> None:
     """Add keys, each with a revision of its own from the first on."""
-    connection.execute(insert(KEYS), [row_of(key, revision) for revision, key in enumerate(keys, first_revision)])
+    made = list(enumerate(keys, first_revision))
+    connection.execute(insert(KEYS), [row_of(key, revision) for revision, key in made])
+    connection.execute(insert(USES), [use_row_of(key, revision) for revision, key in made])
     if labels := [row for key in keys for row in label_rows_of(key)]:
         connection.execute(insert(LABELS), labels)
 

@@ -14,7 +14,7 @@ from maas_keys.adapters.key_lookup import LOOKUP, in_context
 from maas_keys.adapters.key_queries import in_any, page
 from maas_keys.adapters.key_reads import check_team, in_place_of, key_in, known_ids, one_key, places_of, standing_of
 from maas_keys.adapters.key_rows import key_of
-from maas_keys.adapters.key_tables import KEYS
+from maas_keys.adapters.key_tables import KEYS, USES
 from maas_keys.adapters.key_writes import delete_ended, insert_keys, revoke_where, update_key
 from maas_keys.adapters.off_the_loop import off_the_loop
 from maas_keys.core.api_key import ApiKey, KeyKind
@@ -24,7 +24,7 @@ from maas_keys.core.search import KeyFilter, KeyQuery
 
 _AT_ONCE = 250
 """Uses of keys in one transaction: a revocation that comes meanwhile waits no longer than for these."""
-_USED = update(KEYS).where(KEYS.c.id == bindparam("key_id"), KEYS.c.last_used_at < bindparam("at")).values(last_used_at=bindparam("at"))
+_USED = update(USES).where(USES.c.key_id == bindparam("id"), USES.c.last_used_at < bindparam("at")).values(last_used_at=bindparam("at"))
 
 
 class SqlKeyStore:
@@ -128,7 +128,7 @@ class SqlKeyStore:
     def record_used(self, used: Mapping[str, int]) -> None:
         """See KeyStore. In the order of their ids, as whoever writes many keys does, so that no two wait for each other."""
         rows = iter(sorted(used.items()))
-        while some := [{"key_id": key_id, "at": at} for key_id, at in islice(rows, _AT_ONCE)]:
+        while some := [{"id": key_id, "at": at} for key_id, at in islice(rows, _AT_ONCE)]:
             with writing(self._engine) as session:
                 session.connection().execute(_USED, some)
 

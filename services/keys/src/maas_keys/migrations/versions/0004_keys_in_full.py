@@ -14,7 +14,7 @@ _AT_ONCE = 1000
 _EVERYBODY = "system:authenticated"
 _ANYTHING = {"models": [], "mcp_servers": [], "vector_databases": [], "agents": []}
 _PAGES = {"tenant": ["tenant"], "owner": ["tenant", "owner_issuer", "owner_subject"], "team": ["tenant", "team"]}
-_ORDERS = ("created_at", "expires_at", "last_used_at", "name", "personal_rank")
+_ORDERS = ("created_at", "expires_at", "name", "personal_rank")
 
 
 def upgrade() -> None:
@@ -29,6 +29,7 @@ def upgrade() -> None:
     op.create_index("ix_api_key_labels_name", "api_key_labels", ["name", "value", "key_id"])
     _copy(sa.select(before), keys, _grown)
     _create_indexes()
+    _create_uses()
     _keep_owners(before)
     kept = sa.text("SELECT c.revision, 'key' AS kind, k.tenant, k.id AS name FROM key_changes c JOIN api_keys k ON k.id = c.key_id")
     changes = [dict(row) for row in op.get_bind().execute(kept).mappings()]
@@ -44,6 +45,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("api_key_labels")
+    op.drop_table("api_key_uses")
     before = _put_aside()
     keys = _create_keys_before()
     users = sa.table("users", *map(sa.column, ("tenant", "issuer", "subject", "username")), sa.column("groups", sa.JSON()))
@@ -91,7 +93,6 @@ def _grown(row: sa.RowMapping) -> dict:
         "approved_by": "",
         "is_disabled": False,
         "updated_at": row["revoked_at"] or row["created_at"],
-        "last_used_at": 0,
     }
 
 
@@ -181,7 +182,6 @@ def _create_keys() -> sa.Table:
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.Column("ephemeral_until", sa.BigInteger(), nullable=True),
         sa.Column("revoked_at", sa.BigInteger(), nullable=True),
-        sa.Column("last_used_at", sa.BigInteger(), nullable=False),
         sa.Column("created_revision", sa.BigInteger(), nullable=False),
         sa.Column("revision", sa.BigInteger(), nullable=False),
     )
@@ -194,15 +194,34 @@ def _create_indexes() -> None:
     _index("uq_api_keys_one_of_a_kind", one_of_a_kind, where="kind <> 'standard' AND revoked_at IS NULL", unique=True)
     _index("ix_api_keys_pending", ["tenant", "revoked_at", "created_revision"], where="pending_reasons IS NOT NULL")
     _index("ix_api_keys_ephemeral_until", ["ephemeral_until"], where="ephemeral_until IS NOT NULL")
+    for order in _ORDERS:
+        _pages("api_keys", order)
+
+
+def _create_uses() -> None:
+    op.create_table(
+        "api_key_uses",
+        sa.Column("key_id", sa.String(), sa.ForeignKey("api_keys.id", ondelete="CASCADE"), primary_key=True),
+        sa.Column("tenant", sa.String(), nullable=False),
+        sa.Column("owner_issuer", sa.String(), nullable=False),
+        sa.Column("owner_subject", sa.String(), nullable=False),
+        sa.Column("team", sa.String(), nullable=True),
+        sa.Column("created_revision", sa.BigInteger(), nullable=False),
+        sa.Column("last_used_at", sa.BigInteger(), nullable=False),
+    )
+    op.execute("INSERT INTO api_key_uses SELECT id, tenant, owner_issuer, owner_subject, team, created_revision, 0 FROM api_keys")
+    _pages("api_key_uses", "last_used_at")
+
+
+def _pages(table: str, order: str) -> None:
     for place, columns in _PAGES.items():
-        for order in _ORDERS:
-            where = "team IS NOT NULL" if place == "team" else None
-            _index(f"ix_api_keys_{place}_{order}", [*columns, order, "created_revision"], where=where)
+        where = "team IS NOT NULL" if place == "team" else None
+        _index(f"ix_{table}_{place}_{order}", [*columns, order, "created_revision"], table=table, where=where)
 
 
-def _index(name: str, columns: list[str], *, where: str | None = None, unique: bool = False) -> None:
+def _index(name: str, columns: list[str], *, table: str = "api_keys", where: str | None = None, unique: bool = False) -> None:
     only = {"postgresql_where": sa.text(where), "sqlite_where": sa.text(where)} if where else {}
-    op.create_index(name, "api_keys", columns, unique=unique, **only)
+    op.create_index(name, table, columns, unique=unique, **only)
 
 
 def _create_keys_before() -> sa.Table:
