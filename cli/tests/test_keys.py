@@ -162,6 +162,14 @@ def test_a_key_pasted_in_part_is_refused_without_being_sent_or_shown(admin: Worl
     assert SECRET[:20] not in result.output
 
 
+@pytest.mark.parametrize("command", [("keys", "show"), ("keys", "revoke", "--yes"), ("teams", "remove-member", "--yes", "research")])
+@pytest.mark.parametrize("name", ["..", ".", ""])
+def test_an_id_that_would_lead_up_the_path_is_not_sent(admin: World, command: tuple[str, ...], name: str) -> None:
+    before = len(admin.management.requests)
+    assert admin.run(*command, name).exit_code == 2
+    assert len(admin.management.requests) == before
+
+
 def test_an_id_with_a_slash_reaches_no_other_resource(admin: World) -> None:
     admin.run("keys", "show", "../tiers")
     assert admin.management.requests[-1].path == "/v1/api-keys/..%2Ftiers"

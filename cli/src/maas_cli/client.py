@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
-from maas_cli.errors import RefusedError
+from maas_cli.errors import RefusedError, UsageError
 from maas_cli.transport import json_or_text, open_client, reaching, refusal
 
 READ_TIMEOUT_S = 30.0
@@ -71,7 +71,9 @@ class Management:
 
 
 def segment(name: str) -> str:
-    """A name as one segment of a path: no slash or question mark in it reaches another resource."""
+    """A name as one segment of a path: no slash, question mark or dots in it reach another resource."""
+    if name in {"", ".", ".."}:  # on the way these change which resource is meant, however they are quoted
+        raise UsageError(f'"{name}" is no name or id')
     return quote(name, safe="")
 
 
