@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from maas_common.apikey import ALPHABET, Peppers, hash_key, key_id_of, mint
+from maas_common.apikey import ALPHABET, Peppers, hash_key, key_id_of, mint, without_secrets
 
 KEY = mint(random_bytes=lambda count: bytes(range(count)))
 
@@ -31,6 +31,20 @@ def test_two_keys_are_never_the_same():
 def test_a_key_refuses_to_be_printed():
     assert KEY.text not in repr(KEY)
     assert KEY.id in repr(KEY)
+
+
+@pytest.mark.parametrize("shown", [KEY.text, KEY.text[:-9], KEY.text + "x", f"team {KEY.text!r}, or {mint('my_own_', KEY.id).text}"])
+def test_a_text_keeps_the_id_of_a_key_in_it_and_loses_the_secret(shown):
+    secret = KEY.text.partition("_")[2]
+    left = without_secrets(shown)
+    assert KEY.id in left
+    assert secret[:16] not in left
+    assert without_secrets(left) == left
+
+
+def test_a_text_without_keys_stays_as_it_is():
+    text = f'API key "{KEY.id}": limits[0].id "total_tokens-1h" is taken; 0123456789ab_short'
+    assert without_secrets(text) == text
 
 
 @given(st.integers(0, len(KEY.text) - 1), st.sampled_from(ALPHABET + "_-é \n"))

@@ -16,6 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from maas.keys.v1 import api_keys_pb2, api_keys_pb2_grpc, lookup_pb2, lookup_pb2_grpc
 from maas_common import channels, server
+from maas_common.apikey import mint
 from maas_common.auth.principal import Access, current_principal
 from maas_common.errors import NotFoundError
 from maas_common.hot import BatchMethod, HotMethod
@@ -201,6 +202,30 @@ def test_domain_errors_carry_reason_and_fields_and_surprises_show_nothing(engine
         error, _ = await details(api_keys_pb2.GetApiKeyRequest(id="broken"))
         assert error.code() is grpc.StatusCode.INTERNAL
         assert "secret" not in error.details()
+
+    in_world(engine, people, tmp_path, scenario)
+
+
+def test_a_key_pasted_for_an_id_is_not_said_again(engine, people, tmp_path):
+    async def scenario(world: World) -> None:
+        key = mint()
+        error = await refused(world.keys.GetApiKey(api_keys_pb2.GetApiKeyRequest(id=key.text), metadata=people.bearer("alice")))
+        assert error.details() == f'API key "sk-maas-{key.id}_…" does not exist'
+        secret = key.text.partition("_")[2].encode()
+        assert not [value for _, value in error.trailing_metadata() if secret in (value if isinstance(value, bytes) else value.encode())]
+
+    in_world(engine, people, tmp_path, scenario)
+
+
+def test_what_is_no_message_is_the_callers_fault(engine, people, tmp_path):
+    async def scenario(world: World) -> None:
+        get = world.channel.unary_unary("/maas.keys.v1.ApiKeysService/GetApiKey")
+        for request in (b"\x0a\x02\xff\xfe", b"\x0a\x7f"):  # a text that is not UTF-8, and one that is cut off
+            error = await refused(get(request, metadata=people.bearer("alice")))
+            assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+            assert (await refused(get(request))).code() is grpc.StatusCode.UNAUTHENTICATED
+        watch = world.channel.stream_stream("/maas.keys.v1.KeyLookupService/WatchKeys")
+        assert (await refused(watch(iter([b"\x0a\x7f"]), metadata=WORKLOAD).read())).code() is grpc.StatusCode.INVALID_ARGUMENT
 
     in_world(engine, people, tmp_path, scenario)
 

@@ -8,6 +8,7 @@ HMAC-SHA256(pepper, whole key) exists.
 from __future__ import annotations
 
 import hmac
+import re
 import secrets
 import zlib
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ _SECRET_LENGTH = 43
 _CHECKSUM_LENGTH = 6
 _TAIL_LENGTH = _ID_LENGTH + 1 + _SECRET_LENGTH + _CHECKSUM_LENGTH
 _MEMBERS = frozenset(ALPHABET)
+_SECRET_SHOWN = re.compile(rf"([0-9A-Za-z]{{{_ID_LENGTH}}}_)[0-9A-Za-z]{{16,}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,11 @@ def key_id_of(text: str, prefix: str = DEFAULT_PREFIX) -> str | None:
     if not (text.isascii() and _MEMBERS.issuperset(key_id) and _MEMBERS.issuperset(text[start + _ID_LENGTH + 1 :])):
         return None
     return key_id if _checksum(text[:-_CHECKSUM_LENGTH]) == text[-_CHECKSUM_LENGTH:] else None
+
+
+def without_secrets(text: str) -> str:
+    """The text without the secret of any key in it, whole or cut off: people paste keys where ids belong."""
+    return _SECRET_SHOWN.sub(r"\1…", text)
 
 
 def foreign_key_id(sha256: bytes) -> str:

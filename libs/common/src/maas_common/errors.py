@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from maas_common.apikey import without_secrets
+
 
 @dataclass(frozen=True, slots=True)
 class FieldViolation:
@@ -30,12 +32,12 @@ class DomainError(Exception):
         violations: Sequence[FieldViolation] = (),
         metadata: Mapping[str, str] | None = None,
     ) -> None:
-        """Keep what a client needs to act on; nothing secret may be in any of it."""
-        super().__init__(message)
-        self.message = message
+        """Keep what a client needs to act on. Nothing secret may be in any of it; keys pasted in place of ids lose theirs here."""
+        self.message = without_secrets(message)
+        super().__init__(self.message)
         self.reason = reason or self.default_reason
-        self.violations = tuple(violations)
-        self.metadata = dict(metadata or {})
+        self.violations = tuple(FieldViolation(v.field, without_secrets(v.description)) for v in violations)
+        self.metadata = {name: without_secrets(value) for name, value in (metadata or {}).items()}
 
 
 class InvalidArgumentError(DomainError):

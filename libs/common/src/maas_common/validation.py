@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 from maas_common.errors import FieldViolation, InvalidArgumentError
 
@@ -13,8 +14,26 @@ if TYPE_CHECKING:
     from protovalidate import Validator
 
 
-def check(message: Message) -> None:
+class Unreadable:
+    """A request that is no message of its method."""
+
+
+def reading(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """A deserializer whose Unreadable `check` refuses. grpc would call what it fails to read a failure of the service."""
+
+    def read(request: bytes) -> Any:
+        try:
+            return deserialize(request)
+        except DecodeError:
+            return Unreadable()
+
+    return read
+
+
+def check(message: Message | Unreadable) -> None:
     """InvalidArgumentError with one violation per field that breaks its rule."""
+    if isinstance(message, Unreadable):
+        raise InvalidArgumentError("the request can't be read: want a message of this method, every text in it UTF-8")
     violations = []
     for violation in _validator().collect_violations(message):
         path = "".join(

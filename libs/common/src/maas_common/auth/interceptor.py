@@ -21,7 +21,7 @@ from maas_common.auth.role_source import RoleSource
 from maas_common.auth.roles import may_call
 from maas_common.errors import DomainError, PermissionDeniedError, UnauthenticatedError, UnavailableError
 from maas_common.grpc_errors import abort, status_code
-from maas_common.validation import check
+from maas_common.validation import check, reading
 
 log = structlog.get_logger(__name__)
 
@@ -100,7 +100,7 @@ class GateInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # g
             return handler
         metadata = {k: v for k, v in handler_call_details.invocation_metadata or () if isinstance(v, str)}
         call = _Call(self._gate, path, metadata, self._streams)
-        codec = (handler.request_deserializer, handler.response_serializer)
+        codec = (handler.request_deserializer and reading(handler.request_deserializer), handler.response_serializer)
         if handler.unary_unary:
             return grpc.unary_unary_rpc_method_handler(call.unary(handler.unary_unary), *codec)
         if handler.unary_stream:
