@@ -31,7 +31,7 @@ def test_what_was_read_at_the_change_or_after_it_is_kept(changed):
     for revision in (5, 7, 8):
         cache.remember(str(revision), record_of(str(revision)), revision)
     cache.forget(changed, 7)
-    assert [cache.get(key_id) is not None for key_id in ("5", "7", "8")] == [False, True, True]
+    assert [cache.get(key_id, 0) is not None for key_id in ("5", "7", "8")] == [False, True, True]
 
 
 def test_an_older_change_that_comes_late_forgets_nothing_that_a_newer_one_did_not():
@@ -39,9 +39,9 @@ def test_an_older_change_that_comes_late_forgets_nothing_that_a_newer_one_did_no
     cache.remember("a", record_of("a"), 5)
     cache.forget(Changed(tenants=("t",)), 9)
     cache.forget(Changed(tenants=("t",)), 3)
-    assert cache.get("a") is None
+    assert cache.get("a", 0) is None
     cache.remember("a", record_of("a"), 9)
-    assert cache.get("a") is not None
+    assert cache.get("a", 0) is not None
 
 
 def test_nothing_is_kept_of_whom_no_record_is_left():
@@ -90,7 +90,7 @@ def test_it_has_what_was_read_since_the_last_change_that_concerns_it(given_steps
             }[kind]
             cache.forget(changed, revision)
             kept = {key_id: each for key_id, each in kept.items() if each[1] >= revision or not set(names_of(each[0])) & set(about)}
-        assert {key_id: cache.get(key_id) for key_id in IDS} == {key_id: kept.get(key_id, (None,))[0] for key_id in IDS}
+        assert {key_id: cache.get(key_id, 0) for key_id in IDS} == {key_id: kept.get(key_id, (None,))[0] for key_id in IDS}
 
 
 def names_of(record: KeyRecord) -> Iterator[object]:

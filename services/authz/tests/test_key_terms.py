@@ -125,6 +125,20 @@ def test_groups_that_grow_too_old_count_no_more_though_they_are_remembered(in_wo
     in_world(scenario)
 
 
+def test_groups_that_were_vouched_for_meanwhile_are_found_when_the_older_word_ends(in_world):
+    async def scenario(world):
+        key = world.mint(groups=("premium-users",), groups_until=int(world.clock.now()) + 60)
+        assert told(await world.ask(key.text))["tier"] == "premium"
+        world.keys.records[key.id].groups_until += 60  # it is told once a day, not each time
+        world.clock.advance(61)
+        assert [told(await world.ask(key.text))["tier"] for _ in range(3)] == ["premium"] * 3
+        world.clock.advance(60)
+        assert [told(await world.ask(key.text))["tier"] for _ in range(3)] == ["free"] * 3
+        assert world.keys.lookups.count(key.id) == 3
+
+    in_world(scenario)
+
+
 def test_a_key_is_used_from_its_networks_as_the_gateway_tells(in_world):
     async def scenario(world):
         key = world.mint(allowed_ips=["203.0.113.0/24", "2001:db8::/32"]).text

@@ -65,13 +65,23 @@ class TermsSettings(WatchedServiceSettings):
         ["admin", "model-consumer", "team-owner", "team-member"],
         description="Who may make API keys, of those that the table of roles lets. Team roles count in the team that the key is made in.",
     )
-    groups_max_age: str = Field("30d", description="How long groups that a token vouched for are relied on without a new sign-in.")
+    groups_max_age: str = Field(
+        "30d", description="How long groups that a token vouched for are relied on without a new sign-in; 1d at least."
+    )
 
     @field_validator("default_expiry", "max_expiry", "ephemeral_expiry", "max_rotation_grace", "groups_max_age")
     @classmethod
     def _is_lifetime(cls, text: str) -> str:
         if not Lifetime.parse(text).seconds:
             raise ValueError("want a whole number from 1 and one of s, m, h, d, like 30d, 12h or 90m")
+        return text
+
+    @field_validator("groups_max_age")
+    @classmethod
+    def _is_a_day_at_least(cls, text: str) -> str:
+        """That groups were vouched for again is told once a day."""
+        if Lifetime.parse(text).seconds < Lifetime.parse("1d").seconds:
+            raise ValueError(f"{text} is too short; want 1d or more")
         return text
 
     @field_validator("rotation_grace", "approval_expiry")

@@ -1,7 +1,9 @@
 """Keys that were looked up, bounded: records in a least-recently-used cache, unknown ids in another that forgets them soon.
 
-A record has no time to live: it is right until the watch says that the key, its owner, team or tenant changed, and not used once the watch
-is stale. All records of one owner share a mark that says before which revision what was read of them counts no more; those of a team and of
+A record is right until the watch says that the key, its owner, team or tenant changed, and not used once the watch is stale. When its
+owner's groups have aged it is read again, once: they may have been vouched for meanwhile, which is not told each time.
+
+All records of one owner share a mark that says before which revision what was read of them counts no more; those of a team and of
 a tenant too. So forgetting a tenant costs one assignment, however many keys it has, and nothing is kept of whom no record is left.
 
 Read on the engine's thread, written on the event loop: every access holds the lock.
@@ -44,18 +46,21 @@ class KeyCache:
     def __init__(self, *, size: int, unknown_size: int, unknown_ttl_s: float, clock: Clock) -> None:
         """Hold at most `size` records and `unknown_size` unknown ids, those for `unknown_ttl_s`."""
         self._lock = threading.Lock()
-        self._records: LRUCache[str, tuple[KeyRecord, int, _Mark, _Mark, _Mark]] = LRUCache(size)
+        self._clock = clock
+        self._records: LRUCache[str, tuple[KeyRecord, int, float, _Mark, _Mark, _Mark]] = LRUCache(size)
         self._unknown: TTLCache[str, None] = TTLCache(unknown_size, unknown_ttl_s, timer=clock.now)
         self._marks: WeakValueDictionary[Hashable, _Mark] = WeakValueDictionary()
 
-    def get(self, key_id: str) -> KeyRecord | None:
+    def get(self, key_id: str, now: float) -> KeyRecord | None:
         """The record of a key."""
         try:
             with self._lock:
-                record, revision, user, team, tenant = self._records[key_id]
+                record, revision, read_at, user, team, tenant = self._records[key_id]
         except KeyError:
             return None
-        return None if revision < user.revision or revision < team.revision or revision < tenant.revision else record
+        if revision < user.revision or revision < team.revision or revision < tenant.revision:
+            return None
+        return None if read_at < record.caller.groups_until <= now else record
 
     def is_unknown(self, key_id: str) -> bool:
         """Whether the id was lately found to be no key's."""
@@ -67,7 +72,7 @@ class KeyCache:
         caller = record.caller
         with self._lock:
             user, team, tenant = map(self._mark, (caller.user, (caller.tenant, caller.team), (caller.tenant,)))
-            self._records[key_id] = (record, revision, user, team, tenant)
+            self._records[key_id] = (record, revision, self._clock.now(), user, team, tenant)
 
     def remember_unknown(self, key_id: str) -> None:
         """Keep that the id is no key's."""

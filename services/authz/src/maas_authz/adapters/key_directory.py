@@ -90,7 +90,7 @@ class KeyDirectory:
         key_id = self._claimed_id(presented)
         if key_id is None:
             return INVALID_KEY
-        record = self._cache.get(key_id)
+        record = self._cache.get(key_id, now)
         if record is not None and is_fresh:
             metrics.CACHE_HIT.inc()
             # One hash a request, about 2 µs: remembering what was found good would save little, and have to be forgotten in step.
@@ -123,9 +123,10 @@ class KeyDirectory:
 
     async def record(self, key_id: str) -> KeyRecord | Refusal | None:
         """The record of an id whatever its state, None when there is no such key. Asked by people who signed in: no budget."""
-        if not self._confirmation.is_fresh(self._clock.now()):
+        now = self._clock.now()
+        if not self._confirmation.is_fresh(now):
             return KEYS_STALE
-        record = self._cache.get(key_id)
+        record = self._cache.get(key_id, now)
         if record is not None:
             return record
         try:
