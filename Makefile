@@ -1,6 +1,6 @@
 # Everything here needs only Python >= 3.11, git and make; `make setup` brings the rest into .tools and .venv.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast check fmt protos bench clean \
+.PHONY: help setup run test test-fast check fmt protos bench bench-keys clean \
 	openapi protos-release check-format check-lint check-types check-layers check-protos
 
 UV_VERSION := 0.13.9
@@ -89,6 +89,9 @@ protos-release: setup ## take the contracts as they are for what later ones must
 
 bench: setup ## measure the path of a request
 	@for benchmark in authz ratelimit counters gateway; do $(BIN)/python bench/$$benchmark.py || exit 1; done
+
+bench-keys: setup ## measure a million keys, and 500 revocations among 100,000; takes a quarter of an hour
+	@for benchmark in keys revocation; do $(BIN)/python bench/$$benchmark.py || exit 1; done
 
 clean: ## remove what setup and the tools made; .maas, the state of your runs, stays
 	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov dist
