@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from maas_common.sql import migrate, open_database
 from maas_keys.adapters.change_log import SqlChangeLog
-from maas_keys.adapters.people_tables import TeamRow
+from maas_keys.adapters.people_tables import TeamRow, UserRow
 from maas_keys.adapters.sql_keys import SqlKeyStore
 from maas_keys.adapters.sql_users import SqlUserStore
 from maas_keys.adapters.tables import MIGRATIONS
@@ -35,7 +35,24 @@ def users(engine):
 
 
 @pytest.fixture
-def keys(engine, users):
+def there(engine):
+    """Has a tenant have these people, by their subjects, and teams."""
+
+    def add(tenant, people=(), teams=()):
+        with Session(engine) as session, session.begin():
+            for subject in people:
+                person = {"tenant": tenant, "kind": "user", "issuer": "https://idp", "subject": subject, "groups": [], "groups_at": 0}
+                names = {"username": subject, "username_folded": subject, "email": "", "email_folded": ""}
+                session.add(UserRow(id=f"{tenant}-{subject}", **person, **names, created_at=0, last_seen_at=0))
+            for team in teams:
+                what = {"tenant": tenant, "id": team, "name": team, "description": "", "limits": []}
+                session.add(TeamRow(**what, created_at=0, updated_at=0, revision=0))
+
+    return add
+
+
+@pytest.fixture
+def keys(engine, users, there):
     """A store of keys; alice and bob are known in two tenants, and each has a team red."""
 
     async def sign_in():
@@ -44,10 +61,8 @@ def keys(engine, users):
                 await users.seen(Person(tenant, "https://idp", f"sub-{name}", name, "", ("staff",), 1_700_000_000), at=1_700_000_000)
 
     asyncio.run(sign_in())
-    with Session(engine) as session, session.begin():
-        for tenant in ("default", "other"):
-            red = {"tenant": tenant, "id": "red", "name": "Red", "description": "", "limits": []}
-            session.add(TeamRow(**red, created_at=0, updated_at=0, revision=0))
+    for tenant in ("default", "other"):
+        there(tenant, teams=["red"])
     return SqlKeyStore(engine, history=100)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from dataclasses import replace
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from maas_keys.core.api_key import KeyKind, OwnerKind, Status
@@ -91,6 +92,20 @@ def fits(key, asked):
     )
 
 
+@pytest.fixture
+def new_tenant(users, there):
+    """Makes one with its people and teams."""
+
+    def make():
+        tenant = f"tenant-{next(NUMBERS)}"
+        there(tenant, teams=("red", "blue"))
+        people = [Person(tenant, "https://idp", f"sub-{name}", name, "", ("staff",), 0) for name in PEOPLE]
+        asyncio.run(users.import_(people, at=1_700_000_000, dry_run=False))
+        return tenant
+
+    return make
+
+
 def one_of_a_kind(several):
     """Those of which there would be a second otherwise are standard keys."""
     seen, kept = set(), []
@@ -113,13 +128,11 @@ async def every_page(store, query):
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(made=few_keys, asked=queries)
-def test_pages_by_position_and_by_offset_are_the_sorted_list(keys, users, a_key, made, asked):
-    tenant = f"tenant-{next(NUMBERS)}"
+def test_pages_by_position_and_by_offset_are_the_sorted_list(keys, new_tenant, a_key, made, asked):
+    tenant = new_tenant()
     query = replace(asked, keys=replace(asked.keys, tenant=tenant))
 
     async def scenario():
-        for name in PEOPLE:
-            await users.seen(Person(tenant, "https://idp", f"sub-{name}", name, "", ("staff",), 1_700_000_000), at=0)
         several = one_of_a_kind(a_key(next(NUMBERS), tenant=tenant, **fields) for fields in made)
         _, newest = await keys.add_foreign(several)
         revisions = itertools.count(newest - len(several) + 1)

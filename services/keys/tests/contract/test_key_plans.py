@@ -27,10 +27,11 @@ SHAPES = {
 
 
 @pytest.fixture
-def many(keys, a_key):
+def many(keys, there, a_key):
     """Half of them are one owner's, a quarter one team's; the rest are others'."""
     owners = [Owner("https://idp", f"sub-{n}", f"user {n}") for n in range(100)]
     teams = ("", "red", "", *(f"team-{n}" for n in range(97)))
+    there("default", people=[owner.subject for owner in owners], teams={*teams} - {"", "red"})
     made = [
         replace(
             a_key(n, team="red" if n % 4 == 2 else teams[n % 100]),

@@ -68,7 +68,9 @@ def test_where_nothing_is_left_to_revoke_nothing_is_logged(keys, a_key, log):
     asyncio.run(scenario())
 
 
-def test_of_more_keys_than_a_watcher_is_told_by_name_it_is_told_the_owners_or_of_more_the_tenant(keys, a_key, log):
+def test_of_more_keys_than_a_watcher_is_told_by_name_it_is_told_the_owners_or_of_more_the_tenant(keys, a_key, log, there):
+    there("default", people=[f"sub-{n}" for n in (0, 1, *range(2000, 3001))])
+
     async def scenario():
         await keys.add_foreign([owned_by(a_key(n), f"sub-{n % 2}") for n in range(1001)])
         assert await keys.revoke_all(KeyFilter("default"), at=AT) == (1001, 1002)
@@ -106,6 +108,7 @@ def test_an_import_that_fails_leaves_nothing(keys, a_key, log):
     asyncio.run(scenario())
 
 
+@pytest.mark.usefixtures("keys")
 def test_an_import_past_what_the_log_holds_has_watchers_start_anew(engine, a_key, log):
     async def scenario():
         store = SqlKeyStore(engine, history=5)
