@@ -13,7 +13,7 @@ from maas_local.progress import Progress
 from maas_local.sample_keys import SampleKey
 from maas_local.settings import LocalSettings
 from maas_local.stack import Sample
-from maas_local.summary import print_summary
+from maas_local.summary import print_summary, sign_in
 from rich.console import Console
 
 KEY = "sk-maas-abcdefghijkl_" + "x" * 49
@@ -76,6 +76,14 @@ def test_the_summary_says_where_everything_is_and_gives_a_request_to_paste(conso
     assert words[1] == "http://127.0.0.1:1234/v1/chat/completions"
     assert f"Authorization: Bearer {KEY}" in words
     assert '"model": "smollm2-pro"' in words[-1]
+
+
+def test_signing_in_takes_the_addresses_that_were_moved():
+    assert sign_in(LocalSettings(gateway_port=8080, rest_port=8081, issuer_port=8082)) == ".venv/bin/maas login <name>"
+    moved = LocalSettings(gateway_port=28080, rest_port=8081, issuer_port=28082)
+    assert sign_in(moved) == (
+        "export MAAS_GATEWAY_URL=http://127.0.0.1:28080 MAAS_ISSUER=http://127.0.0.1:28082 && .venv/bin/maas login <name>"
+    )
 
 
 def test_the_summary_shows_a_process_that_is_not_ready_as_it_is(console, out):

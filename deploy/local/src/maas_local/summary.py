@@ -30,6 +30,17 @@ def print_summary(console: Console, settings: LocalSettings, states: States, sam
         console.print(Text(curl(settings.gateway_url, sample.key.key, sample.person.sample_model)), soft_wrap=True)
 
 
+def sign_in(settings: LocalSettings) -> str:
+    """How to sign in from a shell, with the addresses that `maas` does not expect."""
+    told = {
+        "MAAS_URL": ("rest_port", settings.rest_url),
+        "MAAS_GATEWAY_URL": ("gateway_port", settings.gateway_url),
+        "MAAS_ISSUER": ("issuer_port", settings.issuer_url),
+    }
+    moved = [f"{name}={url}" for name, (port, url) in told.items() if getattr(settings, port) != LocalSettings.model_fields[port].default]
+    return " ".join([*(["export", *moved, "&&"] if moved else []), ".venv/bin/maas login <name>"])
+
+
 def curl(gateway: str, key: str, model: str) -> str:
     """A request to paste into a shell."""
     body = {"model": model, "messages": [{"role": "user", "content": _PROMPT}], "max_tokens": 40}

@@ -9,7 +9,7 @@ from maas_local.progress import Progress
 from maas_local.settings import LocalSettings
 from maas_local.stack import Stack
 from maas_local.state import AlreadyRunningError
-from maas_local.summary import print_summary
+from maas_local.summary import print_summary, sign_in
 from maas_local.supervisor import StartError
 from maas_local.taken_ports import PortsTakenError
 from maas_local.told import Ear, ToldToStop
@@ -52,4 +52,4 @@ def _bring_up(stack: Stack, progress: Progress, console: Console) -> None:
         progress.say(f"not created: {refusal}", "yellow")
     print_summary(console, stack.settings, stack.processes.board.states(), stack.samples())
     people = ", ".join(stack.people)
-    progress.say(f"\nSign in with `.venv/bin/maas login <name>`: {people}. Logs: {stack.state.logs}. Ctrl-C stops everything.")
+    progress.say(f"\nSign in with `{sign_in(stack.settings)}`: {people}. Logs: {stack.state.logs}. Ctrl-C stops everything.")
