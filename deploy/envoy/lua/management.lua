@@ -36,6 +36,9 @@ function envoy_on_response(handle)
   local headers = handle:headers()
   local created = headers:get('x-http-code') == '201'
   headers:remove('x-http-code')
+  if (headers:get('content-type') or ''):find('^application/grpc') then
+    return -- who speaks gRPC is answered in gRPC
+  end
   local status = tonumber(headers:get(':status'))
   if status == 200 and created then
     headers:replace(':status', '201')

@@ -7,7 +7,7 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 from maas.authz.v1 import authz_pb2
 from maas.ratelimit.v1 import limits_pb2
-from maas.registry.v1 import models_pb2
+from maas.registry.v1 import models_pb2, models_pb2_grpc
 
 pytestmark = pytest.mark.envoy
 
@@ -31,6 +31,22 @@ def test_what_is_created_is_answered_201_and_the_caller_s_own_credential_is_what
     assert "x-http-code" not in answer.headers
     assert gateway.services.metadata["authorization"] == "Bearer jwt"
     assert "x-maas-workload" not in gateway.services.metadata
+
+
+def test_grpc_passes_the_same_door_as_it_is(gateway):
+    def answer(method, request, context):
+        if request.id == "none":
+            context.abort(grpc.StatusCode.NOT_FOUND, "no such model")
+        context.send_initial_metadata((("x-http-code", "201"),))
+        return models_pb2.Model(id=request.id)
+
+    gateway.services.call = answer
+    with grpc.insecure_channel(f"127.0.0.1:{gateway.management.base_url.port}") as channel:
+        stub = models_pb2_grpc.ModelsServiceStub(channel)
+        assert stub.CreateModel(models_pb2.CreateModelRequest(id="m")).id == "m"
+        with pytest.raises(grpc.RpcError) as refused:
+            stub.GetModel(models_pb2.GetModelRequest(id="none"))
+    assert (refused.value.code(), refused.value.details()) == (grpc.StatusCode.NOT_FOUND, "no such model")
 
 
 def test_people_read_their_own_quota(gateway):
