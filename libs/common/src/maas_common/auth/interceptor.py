@@ -192,7 +192,8 @@ class _Observed:
         try:
             if isinstance(error, DomainError):
                 code = status_code(error).name
-                log.info("call refused", error=error.message, reason=error.reason)
+                behind = {"cause": str(error.__cause__)} if error.__cause__ else {}
+                log.info("call refused", error=error.message, reason=error.reason, **behind)
                 await abort(self._context, error)
             elif isinstance(error, grpc.aio.AbortError):
                 code = "ABORTED_BY_HANDLER"
