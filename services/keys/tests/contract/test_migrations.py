@@ -179,8 +179,10 @@ def test_down_and_up_again_keeps_every_key_that_the_schema_before_has_words_for(
         {"tenant": "other"},
     ],
 )
-def test_down_ends_keys_that_could_be_used_for_anything_there(engine, a_key, held):
+def test_down_ends_keys_that_could_be_used_for_anything_there(engine, there, a_key, held):
     migrate(engine, MIGRATIONS)
+    for tenant in ("default", "other"):
+        there(tenant, people=["sub-alice"])
     keys = SqlKeyStore(engine, history=5)
 
     async def scenario():
@@ -195,12 +197,13 @@ def test_down_ends_keys_that_could_be_used_for_anything_there(engine, a_key, hel
     assert rows[2]["owner_groups"] == ["staff", "system:authenticated"]
 
 
-def test_down_to_nothing_removes_the_tables_and_up_again_works(engine, a_key):
+def test_down_to_nothing_removes_the_tables_and_up_again_works(engine, there, a_key):
     migrate(engine, MIGRATIONS)
     migrate(engine, MIGRATIONS)
     downgraded(engine, "base")
     assert inspect(engine).get_table_names() == ["alembic_version"]
     migrate(engine, MIGRATIONS)
+    there("default", people=["sub-alice"])
     assert asyncio.run(SqlKeyStore(engine, history=5).add(a_key(1))).revision == 1
 
 
