@@ -20,6 +20,8 @@ from maas_common.grpc_errors import status_code
 
 log = structlog.get_logger(__name__)
 
+MAX_METADATA_SIZE = 65_536
+"""Bytes. A token that names many groups is long, and Envoy lets 60 KiB of headers in."""
 _BATCH = 64
 _FLUSH_S = 0.2
 _UNAUTHENTICATED = "the workload credential is missing or wrong"
@@ -181,6 +183,7 @@ class NativeFront:
                 io_threads=1,
                 client_key_metadata=WORKLOAD_HEADER,
                 call_details=any(isinstance(m, HotMethod) for m in methods),
+                max_metadata_size=MAX_METADATA_SIZE,
             )
         except OSError as error:
             raise RuntimeError(f"{address} can't be bound: {error}") from error

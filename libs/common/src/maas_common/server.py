@@ -24,7 +24,7 @@ from maas_common.auth.interceptor import GateInterceptor, Gatekeeper
 from maas_common.auth.principal import Access
 from maas_common.auth.role_source import RoleSource
 from maas_common.clock import Clock, SystemClock
-from maas_common.hot import AnyMethod, NativeFront, generic_handler
+from maas_common.hot import MAX_METADATA_SIZE, AnyMethod, NativeFront, generic_handler
 from maas_common.logs import configure_logging
 from maas_common.readiness import Readiness
 from maas_common.settings import ServiceSettings
@@ -40,6 +40,9 @@ _OPTIONS = (
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    # Between the two grpc refuses by chance.
+    ("grpc.max_metadata_size", MAX_METADATA_SIZE),
+    ("grpc.absolute_max_metadata_size", MAX_METADATA_SIZE),
 )
 
 
