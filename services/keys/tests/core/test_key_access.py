@@ -44,10 +44,26 @@ def test_who_sees_a_key_only_is_told_what_is_missing(caller, key):
     assert allowed(key(team="ds"), "abcdefghijkl", viewer, f"{SERVICE}/GetApiKey")
     with pytest.raises(PermissionDeniedError) as caught:
         allowed(key(team="ds"), "abcdefghijkl", viewer, UPDATE)
-    assert caught.value.message == (
-        'API key "abcdefghijkl": UpdateApiKey is for admin with any key, model-consumer with their own keys, '
-        "team-owner with keys of that team, team-member with their own keys"
-    )
+    assert caught.value.message == 'you may see API key "abcdefghijkl" but not change it: that takes admin, or team-owner'
+
+
+@pytest.mark.parametrize(
+    ("team", "method", "told"),
+    [
+        ("", "ApiKeysService/UpdateApiKey", "change it: that takes admin, or model-consumer for a key of your own"),
+        ("", "ApiKeysService/RotateApiKey", "rotate it: that takes admin, or model-consumer for a key of your own"),
+        ("", "ApiKeysService/ApproveApiKey", "approve it: that takes admin"),
+        (
+            "ds",
+            "TeamsService/UpdateTeamKey",
+            "change it: that takes admin, or team-owner, or model-consumer or team-member for a key of your own",
+        ),
+    ],
+)
+def test_who_may_not_use_their_own_key_is_told_what_is_missing(caller, key, team, method, told):
+    with pytest.raises(PermissionDeniedError) as caught:
+        allowed(key(team=team), "abcdefghijkl", caller("alice", "model-owner"), f"maas.keys.v1.{method}")
+    assert caught.value.message == f'you may see API key "abcdefghijkl" but not {told}'
 
 
 def test_lists_hold_ones_own_keys_and_those_of_ones_teams(caller):

@@ -10,8 +10,9 @@ from maas_keys.core.caller import Caller
 from maas_keys.core.search import Visible
 
 SERVICE = "maas.keys.v1.ApiKeysService"
+TEAMS = "maas.keys.v1.TeamsService"
 GET = f"{SERVICE}/GetApiKey"
-_WITH = {Reach.ALL: "any key", Reach.TEAM: "keys of that team", Reach.OWN: "their own keys"}
+_VERBS = {f"{SERVICE}/UpdateApiKey": "change", f"{TEAMS}/UpdateTeamKey": "change", f"{TEAMS}/DeleteTeamKey": "delete"}
 
 
 def covers(caller: Caller, method: str, key: ApiKey) -> bool:
@@ -35,9 +36,19 @@ def allowed(key: ApiKey | None, key_id: str, caller: Caller, method: str) -> Api
             raise NotFoundError("no API key has that id; an id is the 12 letters and digits between a key's prefix and its secret")
         raise NotFoundError(f'API key "{key_id}" does not exist', metadata={"id": key_id})
     if not covers(caller, method, key):
-        may = ", ".join(f"{column} with {_WITH[reach]}" for column, reach in TABLE[method].items() if reach is not Reach.NONE)
-        raise PermissionDeniedError(f'API key "{key_id}": {method.rpartition("/")[2]} is for {may}')
+        verb = _VERBS.get(method) or method.rpartition("/")[2].removesuffix("ApiKey").lower()
+        raise PermissionDeniedError(f'you may see API key "{key_id}" but not {verb} it: that takes {_missing(key, caller, method)}')
     return key
+
+
+def _missing(key: ApiKey, caller: Caller, method: str) -> str:
+    """Which roles reach this key."""
+    cells = {column: reach for column, reach in TABLE[method].items() if key.team or not column.startswith("team-")}
+    ways = [column for column, reach in cells.items() if reach in {Reach.ALL, Reach.TEAM}]
+    own = [column for column, reach in cells.items() if reach is Reach.OWN]
+    if own and key.owner.user == caller.name:
+        ways.append(f"{' or '.join(own)} for a key of your own")
+    return ", or ".join(ways)
 
 
 def seen_by(caller: Caller, method: str) -> Visible | None:
