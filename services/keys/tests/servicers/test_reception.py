@@ -118,6 +118,17 @@ def test_a_newer_token_wins_whichever_comes_first(desk):
     asyncio.run(scenario())
 
 
+def test_a_newer_token_makes_the_same_groups_young_again_at_once(desk):
+    async def scenario():
+        await desk.reception.caller(ANN)
+        for later in (1, 2):
+            desk.clock.advance(1)
+            caller = await desk.reception.caller(replace(ANN, issued_at=NOW + later))
+            assert caller.user.person.groups_at == (await desk.kept()).person.groups_at == NOW + later
+
+    asyncio.run(scenario())
+
+
 def test_an_issuer_whose_clock_is_ahead_does_not_keep_later_tokens_from_counting(desk):
     async def scenario():
         await desk.reception.caller(replace(ANN, groups=("wrong",), issued_at=NOW + 1_000_000))
