@@ -33,7 +33,7 @@ def test_the_commands_are_those_promised() -> None:
         *(f"keys {name}" for name in ("update", "rotate", "disable", "enable", "revoke", "delete", "bulk-revoke", "approve", "reject")),
         *(f"teams {name}" for name in ("list", "create", "show", "update", "delete")),
         *(f"teams {name}" for name in ("add-member", "remove-member", "keys", "create-key")),
-        *(f"users {name}" for name in ("me", "show", "list", "import")),
+        *(f"users {name}" for name in ("me", "show", "list", "import", "delete")),
         *(f"roles {name}" for name in ("assign", "list", "unassign")),
         *(f"tenants {name}" for name in ("list", "create", "show", "update", "delete")),
         *(f"models {name}" for name in ("list", "add", "show", "update", "remove")),

@@ -48,8 +48,28 @@ def test_users_come_from_json_or_csv(admin: World, tmp_path: Path) -> None:
     assert sent(admin) == {"users": people}
     text = "subject,groups\nann,qa;ops\n"
     result = admin.run("users", "import", "-", "--dry-run", stdin=text)
-    assert (result.exit_code, "dry run" in result.stdout) == (0, True)
+    assert (result.exit_code, "dry run" in result.stdout, result.stderr) == (0, True, "")
     assert sent(admin) == {"csv": text, "dry_run": True}
+    assert "enforced everywhere" in admin.run("users", "import", "-", stdin=text).stderr
+    admin.management.house.lagging = ["authz-2"]
+    assert "not yet enforced by authz-2" in admin.run("users", "import", "-", stdin=text).stderr
+
+
+def test_a_user_is_deleted_by_id_or_by_an_email_that_only_they_have(admin: World) -> None:
+    emails = ("a@b.c", "a@b.c", "d@b.c", "")
+    admin.management.tenancy.users = [User(id=f"User{n:08d}", username=f"u{n}", email=email) for n, email in enumerate(emails)]
+    assert admin.run("users", "delete", "d@b.c").exit_code == 2, "there is no terminal to confirm on"
+    assert not admin.management.requests
+    result = admin.run("users", "delete", "d@b.c", "--yes")
+    assert (result.exit_code, result.stdout) == (0, "Deleted user d@b.c; keys revoked: 3.\n")
+    assert "enforced everywhere" in result.stderr
+    assert admin.json("users", "delete", "User00000003", "--yes")["revoked_count"] == 3
+    assert [user.id for user in admin.management.tenancy.users] == ["User00000000", "User00000001"]
+    twice = admin.run("users", "delete", "a@b.c", "--yes")
+    assert (twice.exit_code, "User00000000, User00000001" in twice.stderr) == (2, True)
+    for nobody in ("x@b.c", "User00000003"):
+        assert admin.run("users", "delete", nobody, "--yes").exit_code == 4
+    assert len(admin.management.tenancy.users) == 2
 
 
 def test_a_role_is_given_listed_and_taken_away(admin: World) -> None:

@@ -43,6 +43,23 @@ def test_users_are_imported_and_listed(world):
     refused(world.manage("POST", "/v2/users/import", {"users": [{"subject": "a", "email": "x"}]}), 400, "users[0].email")
 
 
+def test_who_is_deleted_loses_their_keys(world):
+    mark = secrets.token_hex(4)
+    imported = world.admin("POST", "/v2/users/import", {"users": [{"subject": mark, "email": f"{mark}@example.org"}]})
+    assert (imported["created"], imported["enforcement"]["enforced"]) == (1, True)
+    key = world.admin("POST", "/v1/api-keys", {"name": mark, "username": mark})
+    assert world.gateway.get("/v1/models", headers={"x-api-key": key["key"]}).status_code == 200
+    (user,) = world.admin("GET", f"/v2/users?email={mark}@example.org")["users"]
+    refused(world.manage("DELETE", f"/v2/users/{user['id']}", token=world.stack.token("bob")), 403)
+    deleted = world.admin("DELETE", f"/v2/users/{user['id']}")
+    assert (deleted["revoked_count"], deleted["enforcement"]["enforced"]) == (1, True)
+    assert world.gateway.get("/v1/models", headers={"x-api-key": key["key"]}).status_code == 401
+    assert world.admin("GET", f"/v1/api-keys/{key['id']}")["status"] == "revoked"
+    refused(world.manage("GET", f"/v2/users/{user['id']}"), 404)
+    me = world.admin("GET", "/v2/users/me")
+    refused(world.manage("DELETE", f"/v2/users/{me['id']}"), 400)
+
+
 def test_a_tenant_is_made_changed_and_deleted(world):
     name = f"t-{secrets.token_hex(4)}"
     limits = [{"metric": "requests", "amount": 10, "window": "1m"}]

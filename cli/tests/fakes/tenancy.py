@@ -35,7 +35,13 @@ class Tenancy:
         return users_pb2.ListUsersResponse(users=page, next_page_token=following)
 
     def ImportUsers(self, asked: users_pb2.ImportUsersRequest, request: Request) -> Any:
-        return users_pb2.ImportUsersResponse(created=len(asked.users) or asked.csv.count("\n") - 1, dry_run=asked.dry_run)
+        enforcement = None if asked.dry_run else self.house.enforcement()
+        created = len(asked.users) or asked.csv.count("\n") - 1
+        return users_pb2.ImportUsersResponse(created=created, dry_run=asked.dry_run, enforcement=enforcement)
+
+    def DeleteUser(self, asked: users_pb2.DeleteUserRequest, request: Request) -> Any:
+        self.users.remove(found({user.id: user for user in self.users}, asked.id, "user"))
+        return users_pb2.DeleteUserResponse(revoked_count=3, enforcement=self.house.enforcement())
 
     def AssignRole(self, asked: roles_pb2.AssignRoleRequest, request: Request) -> Any:
         assigned = roles_pb2.RoleAssignment(id="Role00000000", role=asked.role, member_kind=asked.member_kind, member=asked.member)

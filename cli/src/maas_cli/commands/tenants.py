@@ -138,7 +138,7 @@ def update(  # noqa: PLR0913 - options, by name
 
 @app.command()
 def delete(context: typer.Context, name: Name, *, etag: Etag = None, yes: Yes = False, output: Output = Format.TABLE) -> None:
-    """Delete a tenant that has no keys, teams or users left.
+    """Delete a tenant that has no teams, no keys but revoked ones, and one user at most; these go with it.
 
     Examples:
     maas tenants delete acme

@@ -7,9 +7,13 @@ from typing import Annotated
 import typer
 
 from maas_cli.changing import given
-from maas_cli.client import segment
+from maas_cli.client import Management, segment
+from maas_cli.confirm import Yes, confirm
+from maas_cli.enforcement import tell
+from maas_cli.errors import NotFoundError, UsageError
 from maas_cli.files import DryRun, File, looks_like_json, objects_in, text_in
 from maas_cli.output import Column, Format, Item, Limit, Output, day, field, moment, show_list, show_one, text_of, told
+from maas_cli.printing import say
 from maas_cli.state import connect
 
 PATH = "/v2/users"
@@ -55,7 +59,7 @@ _IMPORTED = [
     Column("kept", lambda answer: "nothing: this was a dry run" if answer.get("dry_run") else "all"),
 ]
 
-app = typer.Typer(help="Show who you are; administrators: list and import users.", no_args_is_help=True)
+app = typer.Typer(help="Show who you are; administrators: list, import and delete users.", no_args_is_help=True)
 
 
 @app.command()
@@ -125,6 +129,45 @@ def import_(context: typer.Context, file: File, *, dry_run: DryRun = False, outp
     with connect(context) as api:
         answer = api.post(f"{PATH}/import", users | given(dry_run=dry_run or None))
     show_one(answer, _IMPORTED, output)
+    tell(answer, output)
+
+
+@app.command()
+def delete(
+    context: typer.Context,
+    user: Annotated[str, typer.Argument(metavar="ID|EMAIL", help="The user's id, or an email that only they have.")],
+    *,
+    yes: Yes = False,
+    output: Output = Format.TABLE,
+) -> None:
+    """Administrators: forget a user or service account. Their keys are revoked, and they leave their teams.
+
+    Who signs in again begins anew: no keys, no teams, none of the roles that were given to them. The only owner of a team stays until
+    somebody else is owner.
+
+    Examples:
+    maas users delete dana@example.org
+    maas users delete 7hQ2mZx0Lb4s --yes
+    """
+    confirm("delete user", user, yes=yes)
+    with connect(context) as api:
+        deleted = api.delete(f"{PATH}/{segment(_id_of(user, api))}")
+    if output is Format.TABLE:
+        say(f"Deleted user {user}; keys revoked: {deleted.get('revoked_count', 0)}.")
+    else:
+        show_one(deleted, [], output)
+    tell(deleted, output)
+
+
+def _id_of(user: str, api: Management) -> str:
+    if "@" not in user:
+        return user
+    found = api.every(PATH, "users", limit=None, page_max=PAGE_MAX, params={"email": user})
+    if not found:
+        raise NotFoundError(f"nobody has the email {user}; `maas users list` shows who is known")
+    if len(found) > 1:
+        raise UsageError(f"{len(found)} users have the email {user}; give an id: {', '.join(each['id'] for each in found)}")
+    return str(found[0]["id"])
 
 
 def _show(context: typer.Context, path: str, output: Format) -> None:

@@ -30,12 +30,12 @@ class KeyStore(Protocol):
         """Store a new key and return it with its revision; or the one that is in its place.
 
         That is the one that its creator made before with that request id, or the owner's personal or playground key.
-        The owner, when a user or service account, is known to the UserStore. FailedPreconditionError when its team is gone.
+        FailedPreconditionError when its team is gone, or its owner, whom the UserStore knows unless they are a group.
         """
         ...
 
     async def add_foreign(self, keys: Sequence[ApiKey]) -> tuple[int, int]:
-        """Store keys that another system made, all or none; how many were new, and the log's revision after."""
+        """Store keys that another system made, all or none; how many were new, and the log's revision after. Fails as `add`."""
         ...
 
     async def get(self, tenant: str, key_id: str) -> ApiKey | None:
@@ -141,6 +141,14 @@ class UserStore(Protocol):
         """Users whose id, `<issuer>|<subject>`, email (in upper or lower case) or username that is, the more exact first; at most 3."""
         ...
 
+    async def delete(self, tenant: str, user_id: str, *, at: int) -> tuple[int, int]:
+        """Forget a user and revoke their keys; how many those were, and the log's revision after.
+
+        They leave their teams and lose the roles that were given to them. NotFoundError when there is none; FailedPreconditionError
+        when a team would have no owner left.
+        """
+        ...
+
     async def page(  # noqa: PLR0913 - filters, by name
         self, tenant: str, *, email: str = "", group: str = "", contains: str = "", after: str = "", size: int
     ) -> Sequence[User]:
@@ -164,7 +172,7 @@ class TenantStore(Protocol):
         ...
 
     async def delete(self, tenant: Tenant) -> None:
-        """Remove a tenant. FailedPreconditionError when anything belongs to it; ConflictError as put."""
+        """Remove a tenant, its revoked keys and its last user. FailedPreconditionError when more belongs to it; ConflictError as put."""
         ...
 
     async def page(self, *, after: str, size: int) -> Sequence[Tenant]:

@@ -19,6 +19,7 @@ from maas_keys.adapters.sql_users import SqlUserStore
 from maas_keys.core.api_key import ApiKey, KeyHash, Owner, OwnerKind
 from maas_keys.core.changes import Change, Kind
 from maas_keys.core.role import RoleAssignment
+from maas_keys.core.search import KeyFilter, KeyQuery
 from maas_keys.core.team import Team
 from maas_keys.core.tenant import Tenant
 from maas_keys.core.user import Person
@@ -38,9 +39,14 @@ def log(engine):
     return SqlChangeLog(engine)
 
 
-async def a_user(engine):
-    person = Person("acme", "https://idp", "sub-1", "alice", "", (), NOW)
+async def a_user(engine, number=1):
+    person = Person("acme", "https://idp", f"sub-{number}", "alice", "", ("staff",), NOW)
     return await SqlUserStore(engine, history=100).seen(person, at=NOW)
+
+
+async def two_users(engine):
+    await a_user(engine)
+    await a_user(engine, 2)
 
 
 async def a_team(engine):
@@ -50,10 +56,10 @@ async def a_team(engine):
     await teams.add(Team("elsewhere", "science", "Science", "", (), None, NOW, NOW), user.id)
 
 
-async def a_key(engine):
+async def a_key(engine, tenant="acme", key_id="abcdefghijkl", **fields):
     owner = Owner("group", "staff", "staff", OwnerKind.GROUP)
-    key = ApiKey("abcdefghijkl", "sk-", "acme", "k", "", owner, owner.user, "", (KeyHash("p1", bytes(32)),), NOW, NOW + 9)
-    await SqlKeyStore(engine, history=100).add(key)
+    key = ApiKey(key_id, "sk-", tenant, "k", "", owner, owner.user, "", (KeyHash("p1", bytes(32)),), NOW, NOW + 9, **fields)
+    return await SqlKeyStore(engine, history=100).add(key)
 
 
 def test_the_default_tenant_is_there_from_the_start(tenants):
@@ -143,7 +149,8 @@ def test_an_empty_tenant_goes_with_the_roles_that_were_given_in_it(tenants, engi
 
 
 @pytest.mark.parametrize(
-    ("belongings", "name", "what"), [(a_user, "acme", "users"), (a_team, "elsewhere", "teams"), (a_key, "acme", "API keys")]
+    ("belongings", "name", "what"),
+    [(two_users, "acme", "users"), (a_team, "elsewhere", "teams"), (a_key, "acme", "API keys that are not revoked")],
 )
 def test_a_tenant_that_anything_belongs_to_stays(tenants, engine, belongings, name, what):
     async def scenario():
@@ -157,6 +164,22 @@ def test_a_tenant_that_anything_belongs_to_stays(tenants, engine, belongings, na
         assert await tenants.get(name) == added
         assert await log.revision() == newest
         await tenants.delete(other)
+
+    asyncio.run(scenario())
+
+
+def test_revoked_keys_and_the_last_administrator_go_with_their_tenant(tenants, engine):
+    async def scenario():
+        keys, users = SqlKeyStore(engine, history=100), SqlUserStore(engine, history=100)
+        added = await tenants.add(ACME)
+        user = await a_user(engine)
+        elsewhere = await a_key(engine, tenant="elsewhere", key_id="elsewhere123", labels={"env": "prod"})
+        await a_key(engine, labels={"env": "prod"}, revoked_at=NOW)
+        await tenants.delete(added)
+        assert await tenants.get("acme") is None
+        assert (await keys.lookup("abcdefghijkl"))[0] is None
+        assert await keys.page(KeyQuery(KeyFilter("elsewhere", labels={"env": "prod"}), 10)) == [elsewhere]
+        assert await users.get("acme", user.id) is None
 
     asyncio.run(scenario())
 

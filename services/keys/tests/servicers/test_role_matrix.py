@@ -153,6 +153,17 @@ async def one_user(method: str, cast: Cast, column: str) -> tuple[Found, Found]:
     return found, {name: judged(method, method, column, is_own=name == column, in_team=False) for name in (column, "stranger")}
 
 
+async def a_user_to_delete(method: str, cast: Cast, column: str) -> tuple[Found, Found]:
+    """Another, then oneself, which nobody may."""
+    subject = _fresh(cast)
+    await cast.call("maas.keys.v1.UsersService/ImportUsers", "admin", users=[{"subject": subject}])
+    (user,) = (await cast.call("maas.keys.v1.UsersService/ListUsers", "admin", contains=subject)).users
+    found, wanted = await open_or_closed(method, cast, column, lambda _: {"id": user.id})
+    found["self"] = await cast.ends(method, column, id=cast.ids[column])
+    wanted["self"] = Code.FAILED_PRECONDITION if wanted[""] is Code.OK else Code.PERMISSION_DENIED
+    return found, wanted
+
+
 async def new_key(method: str, cast: Cast, column: str) -> tuple[Found, Found]:
     """A key of one's own, in one's team, in another's, and for another. Where keys may be made, who sees no team finds none."""
     orders = {"own": {}, "ds": {"team": "ds"}, "ops": {"team": "ops"}, "other": {"username": "stranger"}}
@@ -255,6 +266,7 @@ CASES: dict[str, Any] = {
     "maas.keys.v1.UsersService/GetUser": one_user,
     "maas.keys.v1.UsersService/ListUsers": _named(),
     "maas.keys.v1.UsersService/ImportUsers": _named(users=[{"subject": "peer"}], dry_run=True),
+    "maas.keys.v1.UsersService/DeleteUser": a_user_to_delete,
     "maas.keys.v1.TenantsService/CreateTenant": _named(name=_fresh),
     "maas.keys.v1.TenantsService/GetTenant": _named(name="default"),
     "maas.keys.v1.TenantsService/ListTenants": _named(),

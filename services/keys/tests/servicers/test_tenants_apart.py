@@ -320,6 +320,7 @@ CASES: dict[str, Any] = {
     "UsersService/GetUser": partial(not_found, id=lambda theirs: theirs.user_id),
     "UsersService/ListUsers": partial(lists, asked=_people),
     "UsersService/ImportUsers": takes_users_in,
+    "UsersService/DeleteUser": partial(not_found, id=lambda theirs: theirs.user_id),
     "TenantsService/CreateTenant": partial(one_tenant, code=Code.PERMISSION_DENIED),
     "TenantsService/GetTenant": one_tenant,
     "TenantsService/ListTenants": lists_tenants,

@@ -6,10 +6,11 @@ import asyncio
 
 import grpc
 import pytest
-from maas.keys.v1.api_keys_pb2 import CreateApiKeyRequest, CreatePersonalApiKeyRequest
+from maas.keys.v1.api_keys_pb2 import CreateApiKeyRequest, CreatePersonalApiKeyRequest, GetApiKeyRequest, ListApiKeysRequest
 from maas.keys.v1.lookup_pb2 import LookupApiKeyRequest
-from maas.keys.v1.teams_pb2 import CreateTeamRequest
-from maas.keys.v1.users_pb2 import GetMeRequest, GetUserRequest, ImportUsersRequest, ListUsersRequest
+from maas.keys.v1.teams_pb2 import AddTeamMemberRequest, CreateTeamRequest, GetTeamRequest
+from maas.keys.v1.tenants_pb2 import DeleteTenantRequest
+from maas.keys.v1.users_pb2 import DeleteUserRequest, GetMeRequest, GetUserRequest, ImportUsersRequest, ListUsersRequest
 from maas_common.testing import WORKLOAD
 
 DAY_S = 86_400
@@ -181,6 +182,21 @@ def test_an_import_reaches_keys_and_newer_words_win(keys_service):
     asyncio.run(scenario())
 
 
+def test_groups_are_relied_on_from_the_newest_token_on_to_the_second(keys_service):
+    async def scenario():
+        async with keys_service(groups_max_age="2d") as world:
+            key = await world.keys.CreateApiKey(CreateApiKeyRequest(name="laptop"), metadata=world.alice)
+            older, now = world.alice, int(world.clock.now())
+            for later in (0, 1, 30):
+                world.clock.advance(now + later - world.clock.now())
+                await me(world, world.person("alice", "staff"))
+                await me(world, older)
+                record = (await world.lookup.LookupApiKey(LookupApiKeyRequest(id=key.id), metadata=WORKLOAD)).record
+                assert record.groups_until == now + later + 2 * DAY_S
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize(
     ("request_", "fields"),
     [
@@ -199,5 +215,98 @@ def test_a_wrong_import_is_refused_by_row_and_keeps_nothing(keys_service, refuse
             error = await refused(world.users.ImportUsers(ImportUsersRequest(**request_), metadata=world.admin))
             assert (error.code(), fields_of(error)) == (grpc.StatusCode.INVALID_ARGUMENT, fields)
             assert [u.subject for u in (await world.users.ListUsers(ListUsersRequest(), metadata=world.admin)).users] == ["admin"]
+
+    asyncio.run(scenario())
+
+
+def test_an_import_says_how_far_it_has_reached(keys_service):
+    async def scenario():
+        async with keys_service(enforcement_wait_s=0.01) as world:
+            users = [{"subject": "alice", "groups": ["vip"]}]
+            counted = await world.users.ImportUsers(ImportUsersRequest(users=users, dry_run=True), metadata=world.admin)
+            assert not counted.HasField("enforcement")
+            assert (await world.users.ImportUsers(ImportUsersRequest(users=users), metadata=world.admin)).enforcement.enforced
+            await world.drained("authz-1")
+            users[0]["groups"] = ["staff"]
+            done = await world.users.ImportUsers(ImportUsersRequest(users=users), metadata=world.admin)
+            assert (done.enforcement.enforced, list(done.enforcement.lagging)) == (False, ["authz-1"])
+
+    asyncio.run(scenario())
+
+
+def test_who_is_deleted_loses_their_keys_at_once_and_their_teams(keys_service, refused):
+    async def scenario():
+        async with keys_service() as world:
+            alice = await me(world, world.alice)
+            key = await world.keys.CreateApiKey(CreateApiKeyRequest(name="laptop"), metadata=world.alice)
+            await world.teams.CreateTeam(CreateTeamRequest(id="ds", name="DS"), metadata=world.admin)
+            await world.teams.AddTeamMember(AddTeamMemberRequest(id="ds", user_email="alice@example.org"), metadata=world.admin)
+            watch = await world.drained()
+            done = await world.users.DeleteUser(DeleteUserRequest(id=alice.id), metadata=world.admin)
+            assert (done.revoked_count, list(done.enforcement.lagging)) == (1, ["authz-1"])
+            assert list((await watch.next()).changed.users) == [f"{world.settings.oidc_issuer}|alice"]
+            record = (await world.lookup.LookupApiKey(LookupApiKeyRequest(id=key.id), metadata=WORKLOAD)).record
+            assert (record.status, list(record.groups)) == ("revoked", ["system:authenticated"])
+            read = await world.keys.GetApiKey(GetApiKeyRequest(id=key.id), metadata=world.admin)
+            assert (read.status, read.username) == ("revoked", "alice")
+            team = await world.teams.GetTeam(GetTeamRequest(id="ds"), metadata=world.admin)
+            assert [member.username for member in team.members] == ["admin"]
+            for call in (
+                world.users.GetUser(GetUserRequest(id=alice.id), metadata=world.admin),
+                world.users.DeleteUser(DeleteUserRequest(id=alice.id), metadata=world.admin),
+            ):
+                assert (await refused(call)).code() is grpc.StatusCode.NOT_FOUND
+
+    asyncio.run(scenario())
+
+
+def test_who_signs_in_after_they_were_deleted_begins_anew(keys_service):
+    async def scenario():
+        async with keys_service() as world:
+            before = await me(world, world.alice)
+            old = await world.keys.CreatePersonalApiKey(CreatePersonalApiKeyRequest(), metadata=world.alice)
+            await world.users.DeleteUser(DeleteUserRequest(id=before.id), metadata=world.admin)
+            after = await me(world, world.alice)
+            assert after.id != before.id
+            assert (after.personal_key_id, list(after.teams)) == ("", [])
+            new = await world.keys.CreatePersonalApiKey(CreatePersonalApiKeyRequest(), metadata=world.alice)
+            listed = (await world.keys.ListApiKeys(ListApiKeysRequest(), metadata=world.alice)).api_keys
+            assert {key.id: key.status for key in listed} == {old.id: "revoked", new.id: "active"}
+
+    asyncio.run(scenario())
+
+
+def test_oneself_and_the_only_owner_of_a_team_are_not_deleted(keys_service, refused):
+    async def scenario():
+        async with keys_service() as world:
+            admin, alice = await me(world, world.admin), await me(world, world.alice)
+            await world.teams.CreateTeam(CreateTeamRequest(id="ds", name="DS", owner_email="alice@example.org"), metadata=world.admin)
+            said = {}
+            for user in (admin, alice):
+                error = await refused(world.users.DeleteUser(DeleteUserRequest(id=user.id), metadata=world.admin))
+                said[user.username] = (error.code(), error.details())
+            assert said == {
+                "admin": (grpc.StatusCode.FAILED_PRECONDITION, "you can't delete yourself; another administrator can"),
+                "alice": (
+                    grpc.StatusCode.FAILED_PRECONDITION,
+                    'team "ds": this is its only owner; make somebody else owner first',
+                ),
+            }
+            assert (await me(world, world.alice)).id == alice.id
+
+    asyncio.run(scenario())
+
+
+def test_a_tenant_whose_people_were_deleted_can_be_deleted(two_tenants, refused):
+    async def scenario():
+        async with two_tenants() as (world, acme):
+            key = await world.keys.CreateApiKey(CreateApiKeyRequest(name="k"), metadata=acme.alice)
+            alice, delete = await me(world, acme.alice), DeleteTenantRequest(name="acme")
+            await me(world, acme.admin)
+            error = await refused(world.tenants.DeleteTenant(delete, metadata=world.admin))
+            assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
+            await world.users.DeleteUser(DeleteUserRequest(id=alice.id), metadata=acme.admin)
+            await world.tenants.DeleteTenant(delete, metadata=world.admin)
+            assert not (await world.lookup.LookupApiKey(LookupApiKeyRequest(id=key.id), metadata=WORKLOAD)).HasField("record")
 
     asyncio.run(scenario())

@@ -71,6 +71,7 @@ maas.keys.v1.UsersService/GetMe                         own    own          own 
 maas.keys.v1.UsersService/GetUser                       all    own          own             own         own          own          own
 maas.keys.v1.UsersService/ListUsers                     all    -            -               -           -            -            -
 maas.keys.v1.UsersService/ImportUsers                   all    -            -               -           -            -            -
+maas.keys.v1.UsersService/DeleteUser                    all    -            -               -           -            -            -
 maas.keys.v1.TenantsService/CreateTenant                all    -            -               -           -            -            -
 maas.keys.v1.TenantsService/GetTenant                   all    -            -               -           -            -            -
 maas.keys.v1.TenantsService/ListTenants                 all    -            -               -           -            -            -

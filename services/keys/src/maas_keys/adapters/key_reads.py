@@ -45,11 +45,17 @@ def standing_of(tenant: str, user: str, kind: KeyKind) -> Condition:
     return and_(*(KEYS.c[column] == value for column, value in place.items()), KEYS.c.kind == kind.value, KEYS.c.revoked_at.is_(None))
 
 
-def check_team(connection: Connection, key: ApiKey) -> None:
-    """A team that goes while a key of it is made would leave one without its limits."""
-    there = select(TEAMS.c.id).where(TEAMS.c.tenant == key.tenant, TEAMS.c.id == key.team)
-    if key.team and connection.execute(there).one_or_none() is None:
-        raise FailedPreconditionError(f'team "{key.team}" was deleted meanwhile; pick another, or none')
+def check_belongs(connection: Connection, keys: Sequence[ApiKey]) -> None:
+    """A team or an owner that goes while a key of theirs is made would leave one that nobody answers for."""
+    for tenant, team in {(key.tenant, key.team) for key in keys if key.team}:
+        there = select(TEAMS.c.id).where(TEAMS.c.tenant == tenant, TEAMS.c.id == team)
+        if connection.execute(there).one_or_none() is None:
+            raise FailedPreconditionError(f'team "{team}" was deleted meanwhile; pick another, or none')
+    people = {(key.tenant, key.owner.issuer, key.owner.subject) for key in keys if key.owner.kind is not OwnerKind.GROUP}
+    for tenant, issuer, subject in people:
+        known = select(USERS.c.id).where(USERS.c.tenant == tenant, USERS.c.issuer == issuer, USERS.c.subject == subject)
+        if connection.execute(known).one_or_none() is None:
+            raise FailedPreconditionError(f'user "{issuer}|{subject}" was deleted meanwhile; who signs in again begins anew')
 
 
 def known_ids(connection: Connection, ids: Sequence[str]) -> set[str]:

@@ -59,3 +59,9 @@ def delete_ended(connection: Connection, *, before: int, at_most: int) -> list[C
     ended = select(KEYS.c.id).where(KEYS.c.id.in_(first)).order_by(KEYS.c.id).with_for_update()
     gone = connection.execute(delete(KEYS).where(KEYS.c.id.in_(ended)).returning(KEYS.c.tenant, KEYS.c.id))
     return sorted(Change(Kind.KEY, *key) for key in gone)
+
+
+def delete_keys_of(connection: Connection, tenant: str) -> None:
+    """Delete every key of a tenant. Locked as by `revoke_where`."""
+    every = select(KEYS.c.id).where(KEYS.c.tenant == tenant).order_by(KEYS.c.id).with_for_update()
+    connection.execute(delete(KEYS).where(KEYS.c.id.in_(every)))

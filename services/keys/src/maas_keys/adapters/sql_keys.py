@@ -12,7 +12,7 @@ from sqlalchemy import Engine, and_, bindparam, delete, func, select, update
 from maas_keys.adapters.change_log import locked_log, logged, logged_each
 from maas_keys.adapters.key_lookup import LOOKUP, in_context
 from maas_keys.adapters.key_queries import in_any, page
-from maas_keys.adapters.key_reads import check_team, in_place_of, key_in, known_ids, one_key, places_of, standing_of
+from maas_keys.adapters.key_reads import check_belongs, in_place_of, key_in, known_ids, one_key, places_of, standing_of
 from maas_keys.adapters.key_rows import key_of
 from maas_keys.adapters.key_tables import KEYS, USES
 from maas_keys.adapters.key_writes import delete_ended, insert_keys, revoke_where, update_key
@@ -43,7 +43,7 @@ class SqlKeyStore:
             connection = session.connection()
             if before := in_place_of(connection, key):
                 return before
-            check_team(connection, key)
+            check_belongs(connection, [key])
             insert_keys(connection, [key], logged(session, self._history, [_change(key)]))
             return key_in(connection, key.id)
 
@@ -54,6 +54,7 @@ class SqlKeyStore:
             newest = locked_log(session)
             known = known_ids(session.connection(), [key.id for key in keys])
             new = list({key.id: key for key in keys if key.id not in known}.values())
+            check_belongs(session.connection(), new)
             if new:
                 newest = logged_each(session, self._history, [_change(key) for key in new])
                 insert_keys(session.connection(), new, newest - len(new) + 1)

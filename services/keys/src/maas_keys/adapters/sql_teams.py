@@ -101,8 +101,9 @@ class SqlTeamStore:
 
     @off_the_loop
     def put_member(self, tenant: str, team_id: str, user_id: str, role: TeamRole, *, at: int) -> None:
-        """See TeamStore. Of two changes of a team's members at once one waits: the team's row is locked."""
+        """See TeamStore. Nothing is logged, but under the log's lock nobody leaves the team, or for good, meanwhile."""
         with writing(self._engine) as session:
+            locked_log(session)
             locked_team(session, tenant, team_id)
             user_in(session, tenant, user_id)
             member = session.get(TeamMemberRow, (tenant, team_id, user_id))

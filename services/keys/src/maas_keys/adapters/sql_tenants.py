@@ -9,12 +9,14 @@ from maas_common.errors import AlreadyExistsError, ConflictError, FailedPrecondi
 from maas_common.sql import writing
 from sqlalchemy import ColumnElement, Engine, delete, update
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from maas_keys.adapters.change_log import logged
 from maas_keys.adapters.key_tables import ApiKeyRow
+from maas_keys.adapters.key_writes import delete_keys_of
 from maas_keys.adapters.limit_json import limits_of_json, limits_to_json
 from maas_keys.adapters.off_the_loop import off_the_loop
-from maas_keys.adapters.people_tables import RoleAssignmentRow, TeamRow, TenantRow, UserRow
+from maas_keys.adapters.people_tables import RoleAssignmentRow, TeamRow, TenantRow, UserGroupRow, UserRow
 from maas_keys.core.changes import Change, Kind
 from maas_keys.core.tenant import Tenant
 
@@ -58,15 +60,19 @@ class SqlTenantStore:
     def delete(self, tenant: Tenant) -> None:
         """See TenantStore. The roles that were given in it are no more than words about it, as its administrators are: they go with it.
 
-        Whoever adds keys, teams or people takes the log's lock too, so that none comes between the look and the end.
+        One user may be left: an administrator deletes all others, but not themselves. Whoever adds keys, teams or people takes the log's
+        lock too, so that none comes between the look and the end.
         """
         with writing(self._engine) as session:
             self._logged(session, tenant)
-            for row, what in ((ApiKeyRow, "API keys"), (TeamRow, "teams"), (UserRow, "users")):
-                if session.exec(select(row.tenant).where(row.tenant == tenant.name).limit(1)).first() is not None:
-                    raise FailedPreconditionError(f'tenant "{tenant.name}": {what} belong to it; it can go when it has none left')
+            standing = (col(ApiKeyRow.tenant) == tenant.name) & col(ApiKeyRow.revoked_at).is_(None)
+            _check_at_most(session, 0, select(ApiKeyRow.id).where(standing), tenant, "API keys that are not revoked")
+            _check_at_most(session, 0, select(TeamRow.id).where(TeamRow.tenant == tenant.name), tenant, "teams")
+            _check_at_most(session, 1, select(UserRow.id).where(UserRow.tenant == tenant.name), tenant, "users")
             connection = session.connection()
-            connection.execute(delete(RoleAssignmentRow).where(col(RoleAssignmentRow.tenant) == tenant.name))
+            delete_keys_of(connection, tenant.name)
+            for row in (RoleAssignmentRow, UserGroupRow, UserRow):
+                connection.execute(delete(row).where(col(row.tenant) == tenant.name))
             if not connection.execute(delete(TenantRow).where(*_as_read(tenant))).rowcount:
                 raise _changed(tenant)
 
@@ -79,6 +85,12 @@ class SqlTenantStore:
 
     def _logged(self, session: Session, tenant: Tenant) -> int:
         return logged(session, self._history, [Change(Kind.TENANT, tenant.name, tenant.name)])
+
+
+def _check_at_most(session: Session, number: int, belongings: SelectOfScalar[str], tenant: Tenant, what: str) -> None:
+    if len(session.exec(belongings.limit(number + 1)).all()) > number:
+        left = "one is left: the last administrator" if number else "none are left"
+        raise FailedPreconditionError(f'tenant "{tenant.name}": {what} belong to it; it can go when {left}')
 
 
 def _as_read(tenant: Tenant) -> tuple[ColumnElement[bool], ...]:

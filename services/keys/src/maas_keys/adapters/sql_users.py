@@ -14,9 +14,12 @@ from maas_keys.adapters.change_log import locked_log, logged
 from maas_keys.adapters.off_the_loop import off_the_loop
 from maas_keys.adapters.people_tables import UserGroupRow, UserRow
 from maas_keys.adapters.tables import LOG, REVISIONS
+from maas_keys.adapters.team_writes import user_in
+from maas_keys.adapters.user_ends import end
 from maas_keys.adapters.user_rows import user_of
 from maas_keys.adapters.user_writes import Writes, planned, write
 from maas_keys.core.api_key import OwnerKind
+from maas_keys.core.changes import Change, Kind
 from maas_keys.core.user import Imported, Person, User
 from maas_keys.core.vouching import vouched
 
@@ -85,6 +88,15 @@ class SqlUserStore:
                 for row in session.exec(query.order_by(col(UserRow.id)).limit(_FOUND_AT_MOST)):
                     found.setdefault(row.id, user_of(row))
         return list(found.values())[:_FOUND_AT_MOST]
+
+    @off_the_loop
+    def delete(self, tenant: str, user_id: str, *, at: int) -> tuple[int, int]:
+        """See UserStore. Under the log's lock, as whoever makes keys, members or users is."""
+        with writing(self._engine) as session:
+            revision = locked_log(session) + 1
+            user = user_of(user_in(session, tenant, user_id))
+            revoked = end(session, user, at=at, revision=revision)
+            return revoked, logged(session, self._history, [Change(Kind.USER, tenant, user.person.user)])
 
     @off_the_loop
     def page(  # noqa: PLR0913 - filters, by name

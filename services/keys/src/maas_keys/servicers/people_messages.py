@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from maas.keys.v1 import users_pb2 as pb
 from maas_common.auth.principal import EVERYBODY_SIGNED_IN
 from maas_common.auth.roles import Role, TeamRole
+from maas_common.watch import Enforced
 
 from maas_keys.core.groups import groups_until
 from maas_keys.core.team import Team
 from maas_keys.core.user import Imported, User
 from maas_keys.core.user_csv import csv_rows
 from maas_keys.core.user_import import UserRow
-from maas_keys.servicers.limit_messages import pack_time
+from maas_keys.servicers.limit_messages import pack_enforcement, pack_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,12 @@ def unpack_rows(request: pb.ImportUsersRequest) -> Iterable[UserRow]:
     ]
 
 
-def pack_imported(imported: Imported, *, dry_run: bool) -> pb.ImportUsersResponse:
-    """What an import did."""
-    return pb.ImportUsersResponse(created=imported.created, updated=imported.updated, unchanged=imported.unchanged, dry_run=dry_run)
+def pack_imported(imported: Imported, enforced: Enforced | None) -> pb.ImportUsersResponse:
+    """What an import did; one that nothing was kept of was a dry run."""
+    return pb.ImportUsersResponse(
+        created=imported.created,
+        updated=imported.updated,
+        unchanged=imported.unchanged,
+        dry_run=enforced is None,
+        enforcement=pack_enforcement(enforced),
+    )

@@ -12,13 +12,15 @@ from maas.keys.v1.users_pb2_grpc import UsersServiceServicer
 from maas_common.auth.principal import current_principal
 from maas_common.auth.roles import Reach
 from maas_common.clock import Clock
-from maas_common.errors import InvalidArgumentError, NotFoundError
+from maas_common.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError
 
 from maas_keys.core.caller import Caller
 from maas_keys.core.text import check_line
 from maas_keys.core.user_import import HandedIn, people_of
 from maas_keys.ports import UserStore
 from maas_keys.servicers.feed import ChangeFeed
+from maas_keys.servicers.limit_messages import pack_enforcement
+from maas_keys.servicers.metrics import REVOKED
 from maas_keys.servicers.pages import PAGE_SIZE, after, cut
 from maas_keys.servicers.people_messages import pack_imported, pack_user, unpack_rows
 from maas_keys.servicers.reception import Reception
@@ -79,6 +81,15 @@ class UsersServicer(UsersServiceServicer):
             raise InvalidArgumentError.of("users", "want users, or csv: one of them, and not both")
         return await asyncio.shield(self._import(request, await self._caller()))
 
+    async def DeleteUser(self, request: pb.DeleteUserRequest, _context: _Context) -> pb.DeleteUserResponse:
+        """See the proto. Returns when their keys are refused."""
+        caller = await self._caller()
+        check_line("id", request.id)
+        if request.id == caller.user.id:
+            raise FailedPreconditionError("you can't delete yourself; another administrator can")
+        revoked, revision = await asyncio.shield(self._delete(request.id, caller))
+        return pb.DeleteUserResponse(revoked_count=revoked, enforcement=pack_enforcement(await self._feed.enforced(revision)))
+
     async def _caller(self) -> Caller:
         return await self._reception.caller(current_principal())
 
@@ -92,11 +103,18 @@ class UsersServicer(UsersServiceServicer):
         now = int(self._clock.now())
         people = people_of(unpack_rows(request), HandedIn(caller.tenant, caller.user.person.issuer, now))
         imported, revision = await self._users.import_(people, at=now, dry_run=request.dry_run)
-        if not request.dry_run:
-            self._reception.forget()
-            log.info("users imported", created=imported.created, updated=imported.updated, actor=caller.name)
-            await self._feed.enforced(revision)
-        return pack_imported(imported, dry_run=request.dry_run)
+        if request.dry_run:
+            return pack_imported(imported, None)
+        self._reception.forget()
+        log.info("users imported", created=imported.created, updated=imported.updated, actor=caller.name)
+        return pack_imported(imported, await self._feed.enforced(revision))
+
+    async def _delete(self, user_id: str, caller: Caller) -> tuple[int, int]:
+        revoked, revision = await self._users.delete(caller.tenant, user_id, at=int(self._clock.now()))
+        self._reception.forget()
+        REVOKED.inc(revoked)
+        log.info("user deleted", user_id=user_id, revoked_keys=revoked, actor=caller.name)
+        return revoked, revision
 
 
 def _no_user(user_id: str) -> NotFoundError:
