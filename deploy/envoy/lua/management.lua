@@ -1,5 +1,6 @@
 -- REST, where the transcoder stops: 201 for what was created, and the one error shape for the google.rpc.Status that
--- a service answered with. Errors that Envoy itself makes have that shape already and pass.
+-- a service answered with. Errors that Envoy itself makes have that shape already and pass. A key pasted where an id belongs
+-- loses its secret on the way in, before the access log has it.
 local NAMES = { -- google.rpc.Code
   'CANCELLED',
   'UNKNOWN',
@@ -30,6 +31,18 @@ local function shaped(http_status, text)
       errors.type(http_status),
       details
     )
+end
+
+-- The id that a key names, and its secret, which is long enough to be nothing else.
+local KEY = '(' .. ('%w'):rep(12) .. '_)' .. ('%w'):rep(40) .. '%w*'
+
+function envoy_on_request(handle)
+  local headers = handle:headers()
+  local path, query = headers:get(':path'):match('^([^?]*)(.*)$')
+  local shown, pasted = path:gsub(KEY, '%1')
+  if pasted > 0 then
+    headers:replace(':path', shown .. query)
+  end
 end
 
 function envoy_on_response(handle)

@@ -181,3 +181,13 @@ def test_the_access_log_names_the_path_that_was_asked_for(gateway):
     gateway.services.call = lambda *_: models_pb2.Model(id="m")
     answer = gateway.management.get(f"{MODELS}/m?id=n")
     assert gateway.envoy.access(answer)["path"] == f"{MODELS}/m"
+
+
+def test_a_key_pasted_for_an_id_is_in_no_log(gateway):
+    secret = "s" * 49
+    asked = []
+    gateway.services.call = lambda _, request, *__: asked.append(request.id) or models_pb2.Model(id="m")
+    answer = gateway.management.get(f"{MODELS}/sk-maas-abcdefghijkl_{secret}")
+    assert asked == ["sk-maas-abcdefghijkl_"]
+    assert gateway.envoy.access(answer)["path"] == f"{MODELS}/sk-maas-abcdefghijkl_"
+    assert secret not in "".join(gateway.envoy.log)
