@@ -26,7 +26,7 @@ from maas.keys.v1.api_keys_pb2_grpc import ApiKeysServiceStub
 from maas_common.testing import Issuer, issuer
 from maas_common.testing.databases import postgres_database, postgres_server
 from processes import Running, service, write_secrets
-from sqlalchemy import Connection, MetaData, create_engine, text
+from sqlalchemy import MetaData, create_engine, text
 from sqlalchemy import Table as SqlTable
 
 FEW = 1000
@@ -39,11 +39,15 @@ _OWN = {
     "name_folded": "'key ' || CAST(n AS TEXT)",
     "created_at": "created_at + n",
     "expires_at": "expires_at + (n * 7919) % 1000000",
-    "last_used_at": "(n * 104729) % 1000000",
     "created_revision": "created_revision + n",
     "revision": "revision + n",
 }
 """Columns in which keys differ from the one that they are made like; `n` counts them."""
+_USES = """
+    INSERT INTO api_key_uses (key_id, tenant, owner_issuer, owner_subject, team, created_revision, last_used_at)
+    SELECT id, tenant, owner_issuer, owner_subject, team, created_revision, (created_revision * 104729) % 1000000 FROM api_keys
+    WHERE id NOT IN (SELECT key_id FROM api_key_uses)
+"""
 _NUMBERS = {
     "sqlite": "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {count})",
     "postgresql": "WITH numbers AS (SELECT n FROM generate_series(1, {count}) AS n)",
@@ -100,14 +104,11 @@ def _fill(url: str, count: int) -> None:
             chosen = chosen.replace("substr('000000000000' || CAST(n AS TEXT), -12)", "lpad(CAST(n AS TEXT), 12, '0')")
         numbers = _NUMBERS[connection.dialect.name].format(count=count - 1)
         connection.execute(text(f"INSERT INTO api_keys ({', '.join(columns)}) {numbers} SELECT {chosen} FROM api_keys, numbers"))  # noqa: S608 - ours
-        _let_the_log_grow(connection, count)
+        connection.execute(text(_USES))
+        connection.execute(text("UPDATE revisions SET value = value + :count"), {"count": count})
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("ANALYZE"))
     engine.dispose()
-
-
-def _let_the_log_grow(connection: Connection, count: int) -> None:
-    connection.execute(text("UPDATE revisions SET value = value + :count"), {"count": count})
 
 
 def _lookups(count: int) -> Iterator[bytes]:
