@@ -1,12 +1,16 @@
-"""How tests are spread over processes: a file's stay together, and so do all that share one running suite."""
+"""How tests are spread over processes: a file's stay together, and so do all that share one running suite. No test asserts on time."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parent
+
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
