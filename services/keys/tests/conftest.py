@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from shutil import copyfile
 
 import grpc
 import pytest
@@ -20,8 +24,10 @@ from maas.keys.v1.tenants_pb2_grpc import TenantsServiceStub
 from maas.keys.v1.usage_pb2_grpc import UsageServiceStub
 from maas.keys.v1.users_pb2_grpc import UsersServiceStub
 from maas_common.server import serve
+from maas_common.sql import migrate, open_database
 from maas_common.testing import WORKLOAD, WORKLOAD_SECRET, FakeClock, Issuer, issuer
 from maas_common.testing.databases import postgres_database, postgres_server
+from maas_keys.adapters.tables import MIGRATIONS
 from maas_keys.app import build
 from maas_keys.settings import KeysSettings
 
@@ -38,6 +44,14 @@ def _plain_logs() -> None:
             structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
         ]
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_authorities() -> Iterator[None]:
+    """Nothing here is fetched over TLS, and to load the system's certificates takes longer than to start a service."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", os.devnull)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -65,13 +79,27 @@ def people() -> Iterator[Issuer]:
 @pytest.fixture
 def files(tmp_path) -> dict[str, str]:
     """Settings of a service that keeps everything in this test's folder."""
-    (tmp_path / "pepper").write_text(f"p1:{PEPPER}\n")
-    (tmp_path / "workload").write_text(WORKLOAD_SECRET)
+    return files_in(tmp_path)
+
+
+def files_in(folder: Path) -> dict[str, str]:
+    (folder / "pepper").write_text(f"p1:{PEPPER}\n")
+    (folder / "workload").write_text(WORKLOAD_SECRET)
     return {
-        "database_url": f"sqlite:///{tmp_path}/keys.db",
-        "pepper_file": str(tmp_path / "pepper"),
-        "workload_secret_file": str(tmp_path / "workload"),
+        "database_url": f"sqlite:///{folder}/keys.db",
+        "pepper_file": str(folder / "pepper"),
+        "workload_secret_file": str(folder / "workload"),
     }
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory) -> Path:
+    """A database of SQLite that is empty but for its tables: copied faster than made."""
+    file = tmp_path_factory.mktemp("migrated") / "keys.db"
+    engine = open_database(f"sqlite:///{file}")
+    migrate(engine, MIGRATIONS)
+    engine.dispose()
+    return file
 
 
 class Watch:
@@ -155,15 +183,20 @@ class World:
         return watch
 
 
-@pytest.fixture
-def keys_service(people, files):
-    """Opens a world: `async with keys_service(heartbeat_s=0.01) as world`."""
+@pytest.fixture(scope="session")
+def keys_service_in(people, migrated):
+    """Opens a world in a folder: `async with keys_service_in(folder, heartbeat_s=0.01) as world`.
+
+    It finds what is in the folder, or in a copy of `database`.
+    """
 
     @asynccontextmanager
-    async def opened(**settings) -> AsyncIterator[World]:
+    async def opened(folder: Path, *, database: Path = migrated, **settings) -> AsyncIterator[World]:
         clock = FakeClock()
+        if not (folder / "keys.db").exists():
+            copyfile(database, folder / "keys.db")
         defaults = {"port": 0, "metrics_port": 0, "oidc_issuer": people.url, "enforcement_wait_s": 0, "settle_s": 0}
-        made = KeysSettings(**defaults | files | settings)
+        made = KeysSettings(**{**defaults, **files_in(folder), "migrate_at_start": "database_url" in settings, **settings})
         service = build(made, clock)
         async with serve(service) as running:
             background = [asyncio.ensure_future(task()) for task in service.background]
@@ -176,6 +209,12 @@ def keys_service(people, files):
         await asyncio.gather(*background, return_exceptions=True)
 
     return opened
+
+
+@pytest.fixture
+def keys_service(keys_service_in, tmp_path):
+    """Opens a world in this test's folder: `async with keys_service(heartbeat_s=0.01) as world`."""
+    return partial(keys_service_in, tmp_path)
 
 
 @pytest.fixture

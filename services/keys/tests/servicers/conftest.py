@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
+from functools import partial
 
 import pytest
 from google.rpc import error_details_pb2, status_pb2
@@ -33,20 +35,38 @@ class Acme:
         return self.people.bearer(subject, groups=groups, **now | claims)
 
 
-@pytest.fixture
-def two_tenants(keys_service, acme_people, tmp_path):
-    """Opens a world with a second tenant: `async with two_tenants() as (world, acme)`."""
-    file = tmp_path / "providers.yaml"
-    file.write_text(f'- {{name: acme, issuer: "{acme_people.url}", tenant: acme, groups_prefix: ""}}\n')
+@pytest.fixture(scope="session")
+def two_tenants_in(keys_service_in, acme_people):
+    """Opens a world with a second tenant in a folder: `async with two_tenants_in(folder) as (world, acme)`."""
 
     @asynccontextmanager
-    async def opened(**settings) -> AsyncIterator:
-        async with keys_service(identity_providers_file=str(file), **settings) as world:
-            request = CreateTenantRequest(name="acme", admin_groups=["acme-admins"])
-            await world.tenants.CreateTenant(request, metadata=world.admin)
+    async def opened(folder, **settings) -> AsyncIterator:
+        file = folder / "providers.yaml"
+        file.write_text(f'- {{name: acme, issuer: "{acme_people.url}", tenant: acme, groups_prefix: ""}}\n')
+        async with keys_service_in(folder, identity_providers_file=str(file), **settings) as world:
+            if "database" not in settings:
+                request = CreateTenantRequest(name="acme", admin_groups=["acme-admins"])
+                await world.tenants.CreateTenant(request, metadata=world.admin)
             yield world, Acme(acme_people, world.clock)
 
     return opened
+
+
+@pytest.fixture
+def two_tenants(two_tenants_in, tmp_path):
+    """Opens a world with a second tenant in this test's folder: `async with two_tenants() as (world, acme)`."""
+    return partial(two_tenants_in, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def copied():
+    """Copies the database of a running service: what is in its files alone is not all of it."""
+
+    def copy(world, to) -> None:
+        with closing(sqlite3.connect(world.settings.database_url.removeprefix("sqlite:///"))) as database:
+            database.execute("VACUUM INTO ?", (str(to),))
+
+    return copy
 
 
 @pytest.fixture

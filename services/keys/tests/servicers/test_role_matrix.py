@@ -1,7 +1,8 @@
 """The table of what a role may do (maas_common.auth.roles), cell by cell: every method, by everybody, with their own and others' things.
 
 The cast has one of each column, with that role and no other: those of the columns `team-…` are in the team `ds`. Besides there are
-`peer`, who is in `ds` and in `ops`, `stranger`, who owns `ops`, and `newcomer`, who is in neither.
+`peer`, who is in `ds` and in `ops`, `stranger`, who owns `ops`, and `newcomer`, who is in neither. For each of the columns there are keys
+of its own and of others, to be used up by one case: each case begins with a copy of the same database.
 """
 
 from __future__ import annotations
@@ -27,19 +28,33 @@ SETTINGS = {"model_owner_groups": ["model-owners"], "model_consumer_groups": ["c
 Found = dict[str, Any]
 
 
+def owners_and_teams(column: str) -> list[tuple[str, str]]:
+    """Whose keys a column is tried with, and in which teams."""
+    return [(column, "ds"), (column, ""), ("peer", "ds"), ("stranger", ""), ("stranger", "ops")]
+
+
 class Cast:
     """Who is there, and what they have. `number` makes names that nobody has yet."""
 
-    def __init__(self, world):
+    def __init__(self, world, before: Cast | None = None):
+        """`before`: the cast whose database this is a copy of."""
         self.world = world
         self.number = count()
         names = {*COLUMNS, "peer", "stranger", "newcomer"}
         self.people = {name: world.person(name, *([GROUPS[name]] if name in GROUPS else [])) for name in names}
-        self.ids: dict[str, str] = {}
+        self.ids: dict[str, str] = before.ids if before else {}
+        self.keys: dict[tuple[str, str, str], str] = before.keys if before else {}
 
     async def enter(self):
         for name in self.people:
             self.ids[name] = (await self.call("maas.keys.v1.UsersService/GetMe", name)).id
+        await self.make_teams()
+        for column in COLUMNS:
+            for owner, team in owners_and_teams(column):
+                fields = {"name": "k", "username": owner, "team": team}
+                self.keys[column, owner, team] = (await self.call(f"{KEYS}/CreateApiKey", "admin", **fields)).id
+
+    async def make_teams(self):
         await self.call(f"{TEAMS}/CreateTeam", "admin", id="ds", name="DS", owner_email="team-owner")
         await self.call(f"{TEAMS}/CreateTeam", "admin", id="ops", name="Ops", owner_email="stranger")
         # A second owner, so that the first can leave.
@@ -62,10 +77,6 @@ class Cast:
         except grpc.aio.AioRpcError as error:
             return error.code()
         return Code.OK
-
-    async def key_of(self, owner: str, team: str) -> str:
-        fields = {"name": "k", "username": owner, "team": team}
-        return (await self.call(f"{KEYS}/CreateApiKey", "admin", **fields)).id
 
     async def pending_key(self) -> str:
         fields = {"name": "k", "budget": {"amount": 11_000_000}}
@@ -104,12 +115,12 @@ async def open_or_closed(method: str, cast: Cast, column: str, fields: Callable[
 
 
 async def one_key(method: str, cast: Cast, column: str, **fields: Any) -> tuple[Found, Found]:
-    """A method about one key: one's own in the team, one's own in none, another's in the team, another's in none."""
+    """A method about one key: one's own in the team, one's own in none, another's in the team, in none, in another team."""
     found, wanted = {}, {}
-    for owner, team in ((column, "ds"), (column, ""), ("peer", "ds"), ("stranger", "")):
+    for owner, team in owners_and_teams(column):
         place = f"{owner} in {team}"
-        found[place] = await cast.ends(method, column, id=await cast.key_of(owner, team), **fields)
-        wanted[place] = judged(method, f"{KEYS}/GetApiKey", column, is_own=owner == column, in_team=bool(team))
+        found[place] = await cast.ends(method, column, id=cast.keys[column, owner, team], **fields)
+        wanted[place] = judged(method, f"{KEYS}/GetApiKey", column, is_own=owner == column, in_team=team == "ds")
     return found, wanted
 
 
@@ -131,7 +142,7 @@ async def one_team(method: str, cast: Cast, column: str, **fields: Any) -> tuple
 async def a_team_to_delete(method: str, cast: Cast, column: str) -> tuple[Found, Found]:
     found, wanted = await one_team(method, cast, column)
     if Code.OK in found.values():
-        await cast.enter()
+        await cast.make_teams()
     return found, wanted
 
 
@@ -181,10 +192,9 @@ async def new_key(method: str, cast: Cast, column: str) -> tuple[Found, Found]:
 
 async def key_list(method: str, cast: Cast, column: str, key_field: str) -> tuple[Found, Found]:
     """Which of the keys are listed."""
-    places = [(column, "ds"), (column, ""), ("peer", "ds"), ("stranger", "ops")]
-    made = {await cast.key_of(*place): place for place in places}
+    made = {cast.keys[column, owner, team]: (owner, team) for owner, team in owners_and_teams(column)}
     listed = {key.id for key in getattr(await cast.call(method, column), key_field)}
-    seen = {place for place in places if _lists(method, column, *place)}
+    seen = {place for place in made.values() if _lists(method, column, *place)}
     return {"listed": {made[key] for key in listed & made.keys()}}, {"listed": seen}
 
 
@@ -201,9 +211,6 @@ async def team_list(method: str, cast: Cast, column: str) -> tuple[Found, Found]
 
 async def bulk(method: str, cast: Cast, column: str) -> tuple[Found, Found]:
     """How many keys would end: one's own, those of the team, another's."""
-    keys = [(column, "ds"), (column, ""), ("peer", "ds"), ("stranger", "")]
-    for place in keys:
-        await cast.key_of(*place)
 
     async def counted(**asked: Any) -> int | Code:
         try:
@@ -213,10 +220,14 @@ async def bulk(method: str, cast: Cast, column: str) -> tuple[Found, Found]:
 
     cell = reached(method, column)
     found = {"own": await counted(username=column), "team": await counted(team="ds"), "other": await counted(username="stranger")}
-    for key in (await cast.call(f"{KEYS}/ListApiKeys", "admin", page_size=100)).api_keys:
-        await cast.call(f"{KEYS}/DeleteApiKey", "admin", id=key.id)
-    wanted = {"own": 2, "team": 2 if cell in {Reach.ALL, Reach.TEAM} else 1, "other": 1 if cell is Reach.ALL else Code.PERMISSION_DENIED}
-    return found, wanted
+    own = [team for _, owner, team in cast.keys if owner == column]
+    in_team = [team for _, _, team in cast.keys if team == "ds"] if cell in {Reach.ALL, Reach.TEAM} else [team for team in own if team]
+    others = [team for _, owner, team in cast.keys if owner == "stranger"]
+    return found, {
+        "own": len(own),
+        "team": len(in_team),
+        "other": len(others) if cell is Reach.ALL else Code.PERMISSION_DENIED,
+    }
 
 
 async def a_tenant_to_delete(method: str, cast: Cast, column: str) -> tuple[Found, Found]:
@@ -282,12 +293,29 @@ def test_every_method_has_a_case():
     assert CASES.keys() == METHODS.keys()
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_a_role_may_do_what_the_table_says(keys_service, method):
+@pytest.fixture(scope="module")
+def furnished(keys_service_in, copied, tmp_path_factory):
+    """A database with the cast in it, and the cast."""
+    folder = tmp_path_factory.mktemp("furnished")
+
     async def scenario():
-        async with keys_service(**SETTINGS) as world:
+        async with keys_service_in(folder, **SETTINGS) as world:
             cast = Cast(world)
             await cast.enter()
+            copied(world, folder / "cast.db")
+            return cast
+
+    cast = asyncio.run(scenario())
+    return folder / "cast.db", cast
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_role_may_do_what_the_table_says(keys_service, furnished, method):
+    database, before = furnished
+
+    async def scenario():
+        async with keys_service(database=database, **SETTINGS) as world:
+            cast = Cast(world, before)
             found, wanted = {}, {}
             for column in COLUMNS:
                 found[column], wanted[column] = await CASES[method](method, cast, column)

@@ -106,7 +106,8 @@ def test_tenants_are_listed_by_pages(keys_service):
 def test_a_tenant_with_people_stays(two_tenants, refused):
     async def scenario():
         async with two_tenants() as (world, acme):
-            await world.users.GetMe(GetMeRequest(), metadata=acme.alice)
+            for person in (acme.alice, acme.admin):
+                await world.users.GetMe(GetMeRequest(), metadata=person)
             error = await refused(world.tenants.DeleteTenant(DeleteTenantRequest(name="acme"), metadata=world.admin))
             assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
 

@@ -346,12 +346,28 @@ def test_every_method_has_a_case():
     assert CASES.keys() == {f"{service.name}/{method.name}" for service in services for method in service.methods}
 
 
-@pytest.mark.parametrize("method", CASES)
-def test_a_call_in_one_tenant_reaches_nothing_of_the_other(two_tenants, method):
+@pytest.fixture(scope="module")
+def furnished(two_tenants_in, copied, tmp_path_factory):
+    """A database with both tenants in it, and their sides: `default`, then `acme`."""
+    folder = tmp_path_factory.mktemp("furnished")
+
     async def scenario():
-        async with two_tenants(**SETTINGS) as (world, acme):
+        async with two_tenants_in(folder, **SETTINGS) as (world, acme):
             default = await moved_in(world, "default", world.person, world.admin, world.settings.oidc_issuer)
             other = await moved_in(world, "acme", acme.person, acme.admin, acme.people.url)
+            copied(world, folder / "both.db")
+            return default, other
+
+    sides = asyncio.run(scenario())
+    return folder / "both.db", sides
+
+
+@pytest.mark.parametrize("method", CASES)
+def test_a_call_in_one_tenant_reaches_nothing_of_the_other(two_tenants, furnished, method):
+    database, (default, other) = furnished
+
+    async def scenario():
+        async with two_tenants(database=database, **SETTINGS) as (world, _):
             for own, theirs in ((other, default), (default, other)):
                 apart = Apart(world, own, theirs)
                 before = await state(apart)
