@@ -49,6 +49,16 @@ def test_grpc_passes_the_same_door_as_it_is(gateway):
     assert (refused.value.code(), refused.value.details()) == (grpc.StatusCode.NOT_FOUND, "no such model")
 
 
+def test_what_a_path_names_is_not_named_otherwise_in_the_body(gateway):
+    def answer(method, request, context):
+        return models_pb2.Model(id=request.id)
+
+    gateway.services.call = answer
+    assert gateway.management.patch(f"{MODELS}/mine", json={"displayName": "x"}).json()["id"] == "mine"
+    assert gateway.management.patch(f"{MODELS}/mine", json={"id": "mine"}).json()["id"] == "mine"
+    assert error_of(gateway.management.patch(f"{MODELS}/mine", json={"id": "other"}))["code"] == 400
+
+
 def test_people_read_their_own_quota(gateway):
     def answer(method, request, context):
         assert request == authz_pb2.GetQuotaRequest(key_id="4kT9wQzL0aXe", model="m")

@@ -24,6 +24,7 @@ from maas_keys.adapters.tables import MIGRATIONS
 from maas_keys.core.api_key import ApiKey, KeyHash
 from maas_keys.core.budget import Budget
 from maas_keys.core.changes import Change, Kind
+from maas_keys.core.search import KeyFilter, KeyQuery
 from maas_keys.core.team import Member, Team
 from maas_keys.core.user import Person
 from sqlalchemy import text
@@ -179,6 +180,8 @@ def test_a_team_goes_with_its_members_and_its_keys_end_by_one_change(stores):
             await stores.teams.put(team)
         assert await stores.teams.add(TEAM, bob.id) == replace(TEAM, revision=newest + 2)
         assert await stores.roles() == {"bob": OWNER}
+        assert not await stores.keys.page(KeyQuery(KeyFilter("default", team="science"), 10))
+        assert {key.id for key in await stores.keys.page(KeyQuery(KeyFilter("default", team="plain"), 10))} == {keys[3].id}
 
     asyncio.run(scenario())
 

@@ -25,7 +25,7 @@ def budget(amount):
     ("fields", "reasons"),
     [
         ({}, ("it has no budget, and may spend more than $100.00",)),
-        ({"kind": KeyKind.PLAYGROUND}, ()),
+        ({"kind": KeyKind.PLAYGROUND, "expires_at": 10**10}, ()),
         ({"budget": budget(100_000_000)}, ()),
         ({"budget": budget(100_000_010)}, ("its budget of $100.00001 is over $100.00",)),
         ({"budget": budget(250_500_000)}, ("its budget of $250.50 is over $100.00",)),

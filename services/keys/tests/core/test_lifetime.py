@@ -51,7 +51,7 @@ def test_or_until_a_date_or_a_time(asked, end):
     assert ends_at(asked, KEYS, NOW) == end
 
 
-@pytest.mark.parametrize("asked", ["91d", "2161h", "7776001s", "2027-04-15", "2027-04-15T08:00:01Z", "9999-12-30"])
+@pytest.mark.parametrize("asked", ["91d", "2161h", "7776001s", "2027-04-15", "2027-04-15T08:00:01Z", "9999-12-31"])
 def test_past_the_cap_the_error_names_the_longest_allowed(asked):
     with pytest.raises(InvalidArgumentError, match="at most 90d, until 2027-04-15T08:00:00Z") as caught:
         ends_at(asked, KEYS, NOW)
@@ -67,7 +67,7 @@ def test_what_has_passed_is_refused(asked):
 @pytest.mark.parametrize(
     "asked",
     [
-        *("soon", "0", "0d", "20270131", "2027-W05", "2027-02-30", "2027-13-01", "9999-12-31", "٢٠٢٧-01-31"),
+        *("soon", "0", "0d", "20270131", "2027-W05", "2027-02-30", "2027-13-01", "٢٠٢٧-01-31"),
         *("2027-01-31T12:00:00", "2027-01-31 12:00:00Z", "2027-01-31T12:00Z", "2027-01-31T25:00:00Z", "2027-01-31T12:00:60Z"),
         "2027-01-31T12:00:00+99:00",
     ],

@@ -61,6 +61,12 @@ def delete_ended(connection: Connection, *, before: int, at_most: int) -> list[C
     return sorted(Change(Kind.KEY, *key) for key in gone)
 
 
+def leave_team(connection: Connection, tenant: str, team: str) -> None:
+    """Have a team's keys be in none: they are not the keys of the next team of that id. Locked as by `revoke_where`."""
+    for table in (KEYS, USES):
+        connection.execute(update(table).where(table.c.tenant == tenant, table.c.team == team).values(team=None))
+
+
 def delete_keys_of(connection: Connection, tenant: str) -> None:
     """Delete every key of a tenant. Locked as by `revoke_where`."""
     every = select(KEYS.c.id).where(KEYS.c.tenant == tenant).order_by(KEYS.c.id).with_for_update()

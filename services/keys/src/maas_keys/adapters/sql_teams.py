@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 
 from maas_keys.adapters.change_log import locked_log, logged
 from maas_keys.adapters.key_tables import KEYS
-from maas_keys.adapters.key_writes import revoke_where
+from maas_keys.adapters.key_writes import leave_team, revoke_where
 from maas_keys.adapters.off_the_loop import off_the_loop
 from maas_keys.adapters.people_tables import MEMBERS, USERS, TeamMemberRow, TeamRow, UserRow
 from maas_keys.adapters.team_rows import team_of, team_values
@@ -72,7 +72,9 @@ class SqlTeamStore:
                 raise _changed(team)
             connection.execute(members)
             connection.execute(delete(TeamRow).where(*_as_read(team)))
-            revoked, _ = revoke_where(connection, (KEYS.c.tenant == team.tenant) & (KEYS.c.team == team.id), at=at, revision=revision)
+            theirs = (KEYS.c.tenant == team.tenant) & (KEYS.c.team == team.id)
+            revoked, _ = revoke_where(connection, theirs, at=at, revision=revision)
+            leave_team(connection, team.tenant, team.id)
             return revoked, revision
 
     @off_the_loop

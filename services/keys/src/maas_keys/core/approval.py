@@ -13,20 +13,22 @@ from maas_keys.core.lifetime import Lifetime
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """From where on self-service keys wait for an approver; None: nowhere."""
+    """From where on self-service keys wait for an approver; None: nowhere. Playground keys, which spend nothing, do not wait."""
 
     budget: int | None = None
-    """Micro-dollars, in whatever period. A key without a budget may spend more than any; a playground key spends nothing."""
+    """Micro-dollars, in whatever period. A key without a budget may spend more than any."""
     lifetime: Lifetime | None = None
 
     def of_new(self, key: ApiKey) -> ApiKey:
         """A key that was just made without an administrator."""
+        if key.kind is KeyKind.PLAYGROUND:
+            return key
         return replace(key, pending_reasons=(*self._budget(key), *self._lifetime(key, key.created_at)))
 
     def of_changed(self, before: ApiKey, after: ApiKey, now: float) -> ApiKey:
         """A key that was changed without an administrator: approved is what was approved, not what it was changed to."""
         has_new_budget, has_new_end = before.budget != after.budget, before.expires_at != after.expires_at
-        if not (has_new_budget or has_new_end):
+        if not (has_new_budget or has_new_end) or after.kind is KeyKind.PLAYGROUND:
             return after
         is_pending = bool(before.pending_reasons)
         reasons = (
@@ -36,7 +38,7 @@ class Approval:
         return replace(after, pending_reasons=reasons, approved_by="" if reasons else after.approved_by)
 
     def _budget(self, key: ApiKey) -> tuple[str, ...]:
-        if self.budget is None or key.kind is KeyKind.PLAYGROUND:
+        if self.budget is None:
             return ()
         if key.budget is None:
             return (f"it has no budget, and may spend more than {_usd(self.budget)}",)

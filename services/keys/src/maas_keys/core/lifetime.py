@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 
 from maas_common.errors import InvalidArgumentError
 
@@ -79,7 +79,7 @@ def _end(text: str, now: float) -> int | None:
         return int(now) + int(match[1]) * _UNIT_S[match[2]]
     try:
         if _DATE.fullmatch(text):
-            return int(datetime.combine(date.fromisoformat(text) + timedelta(days=1), time(), UTC).timestamp())
+            return int(datetime.combine(date.fromisoformat(text), time(), UTC).timestamp()) + _UNIT_S["d"]
         if _TIME.fullmatch(text):
             return int(datetime.fromisoformat(text.upper()).timestamp())
     except (ValueError, OverflowError):

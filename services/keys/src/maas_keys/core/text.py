@@ -1,4 +1,4 @@
-"""What texts given by people may hold. Control characters would forge lines in logs and terminals, and databases refuse some."""
+"""What names and texts of keys, teams and people may hold."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import re
 import unicodedata
 
 from maas_common.errors import InvalidArgumentError
+from maas_common.text import has_controls, shows_nothing
 
 NAME_LENGTH = 128
 _SLUG_LENGTH = 63
-_CONTROLS = {"Cc", "Zl", "Zp"}
 
 
 def check_name(field: str, text: str) -> None:
     """One line of 1-128 characters that shows something; InvalidArgumentError otherwise."""
-    if not text.strip():
+    if shows_nothing(text):
         raise InvalidArgumentError.of(field, f"is blank; want 1-{NAME_LENGTH} characters")
     if len(text) > NAME_LENGTH:
         raise InvalidArgumentError.of(field, f"has {len(text)} characters; want at most {NAME_LENGTH}")
@@ -23,7 +23,7 @@ def check_name(field: str, text: str) -> None:
 
 def check_line(field: str, text: str, *, allowed: str = "") -> None:
     """No control characters but those allowed; InvalidArgumentError otherwise."""
-    if any(unicodedata.category(c) in _CONTROLS and c not in allowed for c in text):
+    if has_controls(text, allowed):
         raise InvalidArgumentError.of(field, "has control characters; leave them out")
 
 

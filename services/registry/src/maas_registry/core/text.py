@@ -1,17 +1,14 @@
-"""What texts for people may hold. Control characters would forge lines in logs and terminals; PostgreSQL refuses some."""
+"""What texts for people may hold."""
 
 from __future__ import annotations
 
-import unicodedata
-
 from maas_common.errors import InvalidArgumentError
-
-_CONTROLS = {"Cc", "Zl", "Zp"}
+from maas_common.text import has_controls
 
 
 def check_line(field: str, text: str, *, allowed: str = "") -> None:
     """No control characters but those allowed; InvalidArgumentError otherwise."""
-    if any(unicodedata.category(character) in _CONTROLS and character not in allowed for character in text):
+    if has_controls(text, allowed):
         raise InvalidArgumentError.of(field, "has control characters; leave them out")
 
 
