@@ -30,6 +30,7 @@ from maas_common.testing.databases import postgres_database, postgres_server
 from maas_keys.adapters.tables import MIGRATIONS
 from maas_keys.app import build
 from maas_keys.settings import KeysSettings
+from sqlalchemy.engine import make_url
 
 PEPPER = "5a" * 32
 NEVER = 9_999_999_999
@@ -46,12 +47,10 @@ def _plain_logs() -> None:
     )
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _no_authorities() -> Iterator[None]:
-    """Nothing here is fetched over TLS, and to load the system's certificates takes longer than to start a service."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SSL_CERT_FILE", os.devnull)
-        yield
+@pytest.fixture(autouse=True)
+def _no_authorities(monkeypatch) -> None:
+    """Nothing here is fetched over TLS, and to load the system's certificates takes as long as all else of starting a service."""
+    monkeypatch.setenv("SSL_CERT_FILE", os.devnull)
 
 
 @pytest.fixture(scope="session")
@@ -90,6 +89,28 @@ def files_in(folder: Path) -> dict[str, str]:
         "pepper_file": str(folder / "pepper"),
         "workload_secret_file": str(folder / "workload"),
     }
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres) -> Iterator[str]:
+    """The name of a database of PostgreSQL that is empty but for its tables."""
+    with postgres_database(postgres) as url:
+        engine = open_database(url)
+        migrate(engine, MIGRATIONS)
+        engine.dispose()
+        yield make_url(url).database
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated_url(request, tmp_path) -> Iterator[str]:
+    """A database of each kind, empty but for its tables."""
+    if request.param == "sqlite":
+        copyfile(request.getfixturevalue("migrated"), tmp_path / "keys.db")
+        yield f"sqlite:///{tmp_path}/keys.db"
+        return
+    postgres, template = map(request.getfixturevalue, ("postgres", "migrated_postgres"))
+    with postgres_database(postgres, template) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -5,21 +5,19 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from maas_common.sql import migrate, open_database
+from maas_common.sql import open_database
 from maas_keys.adapters.change_log import SqlChangeLog
 from maas_keys.adapters.people_tables import TeamRow, UserRow
 from maas_keys.adapters.sql_keys import SqlKeyStore
 from maas_keys.adapters.sql_users import SqlUserStore
-from maas_keys.adapters.tables import MIGRATIONS
 from maas_keys.core.api_key import ApiKey, KeyHash, Owner
 from maas_keys.core.user import Person
 from sqlmodel import Session
 
 
 @pytest.fixture
-def engine(database_url):
-    made = open_database(database_url)
-    migrate(made, MIGRATIONS)
+def engine(migrated_url):
+    made = open_database(migrated_url)
     yield made
     made.dispose()
 

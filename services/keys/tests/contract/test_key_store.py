@@ -258,8 +258,8 @@ def test_uses_recorded_while_keys_are_revoked_wait_for_nobody_in_a_circle(keys, 
     asyncio.run(scenario())
 
 
-def test_what_one_process_writes_another_reads(keys, a_key, log, database_url):
-    other_engine = open_database(database_url)
+def test_what_one_process_writes_another_reads(keys, a_key, log, migrated_url):
+    other_engine = open_database(migrated_url)
 
     async def scenario():
         there = SqlKeyStore(other_engine, history=100)

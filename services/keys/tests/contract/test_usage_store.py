@@ -6,8 +6,7 @@ import asyncio
 
 import pytest
 from maas_common.errors import UnavailableError
-from maas_common.sql import migrate, open_database
-from maas_keys.adapters.tables import MIGRATIONS
+from maas_common.sql import open_database
 from maas_keys.adapters.usage_store import SqlUsageStore
 from maas_keys.adapters.usage_tables import BUDGETS_PASSED, USAGE_RECORDS
 from maas_keys.core.usage import BudgetPassed, UsageRecord
@@ -44,9 +43,8 @@ def passed(percent=80, **fields):
 
 
 @pytest.fixture
-def engine(database_url):
-    made = open_database(database_url)
-    migrate(made, MIGRATIONS)
+def engine(migrated_url):
+    made = open_database(migrated_url)
     yield made
     made.dispose()
 

@@ -239,9 +239,9 @@ def test_anothers_key_reads_like_an_unknown_one(keys_service, refused):
     asyncio.run(scenario())
 
 
-def test_a_whole_key_given_for_an_id_is_not_shown_back(keys_service, refused, database_url):
+def test_a_whole_key_given_for_an_id_is_not_shown_back(keys_service, refused, migrated_url):
     async def scenario():
-        async with keys_service(database_url=database_url) as world:
+        async with keys_service(database_url=migrated_url) as world:
             made = await world.keys.CreateApiKey(CreateApiKeyRequest(name="laptop"), metadata=world.alice)
             error = await refused(world.keys.GetApiKey(GetApiKeyRequest(id=made.key), metadata=world.alice))
             assert error.code() is grpc.StatusCode.NOT_FOUND
@@ -289,9 +289,9 @@ def test_a_repeated_request_id_returns_the_key_without_its_secret_and_says_so(ke
     asyncio.run(scenario())
 
 
-def test_a_request_id_sent_many_times_at_once_makes_one_key_and_shows_it_once(keys_service, database_url):
+def test_a_request_id_sent_many_times_at_once_makes_one_key_and_shows_it_once(keys_service, migrated_url):
     async def scenario():
-        async with keys_service(database_url=database_url) as world:
+        async with keys_service(database_url=migrated_url) as world:
             order = CreateApiKeyRequest(name="laptop", request_id="r-1")
             answers = await asyncio.gather(*(world.keys.CreateApiKey(order, metadata=world.alice) for _ in range(12)))
             assert len({answer.id for answer in answers}) == 1

@@ -104,9 +104,9 @@ def test_an_etag_that_is_not_current_is_a_conflict_everywhere(keys_service, refu
     asyncio.run(scenario())
 
 
-def test_updates_at_once_are_all_made(keys_service, database_url):
+def test_updates_at_once_are_all_made(keys_service, migrated_url):
     async def scenario():
-        async with keys_service(database_url=database_url) as world:
+        async with keys_service(database_url=migrated_url) as world:
             made = await create(world, world.alice)
             requests = [{"name": "desktop"}, {"description": "d"}, {"labels": {"a": "1"}}, {"allowed_ips": ["10.0.0.0/8"]}]
             calls = (world.keys.UpdateApiKey(api.UpdateApiKeyRequest(id=made.id, **r), metadata=world.alice) for r in requests)

@@ -67,9 +67,9 @@ def test_a_personal_key_is_a_201_when_it_is_made(keys_service):
     asyncio.run(scenario())
 
 
-def test_many_at_once_make_one(keys_service, database_url):
+def test_many_at_once_make_one(keys_service, migrated_url):
     async def scenario():
-        async with keys_service(database_url=database_url) as world:
+        async with keys_service(database_url=migrated_url) as world:
             answers = await asyncio.gather(*(personal(world, world.alice) for _ in range(8)))
             assert len({answer.id for answer in answers}) == 1
             assert [bool(answer.key) for answer in answers].count(True) == 1
@@ -95,9 +95,9 @@ def test_one_that_has_ended_makes_room(keys_service, ended):
     asyncio.run(scenario())
 
 
-def test_many_at_once_put_one_in_the_place_of_an_expired_one(keys_service, database_url):
+def test_many_at_once_put_one_in_the_place_of_an_expired_one(keys_service, migrated_url):
     async def scenario():
-        async with keys_service(database_url=database_url) as world:
+        async with keys_service(database_url=migrated_url) as world:
             before = await personal(world, world.alice, expires_in="1h")
             world.clock.advance(3600)
             answers = await asyncio.gather(*(personal(world, world.alice) for _ in range(8)))

@@ -194,9 +194,9 @@ def names(world, key_id):
 
 
 @pytest.mark.parametrize("kind", CHANGES)
-def test_a_change_is_told_of_as_what_changed_and_is_acknowledged(keys_service, database_url, kind):
+def test_a_change_is_told_of_as_what_changed_and_is_acknowledged(keys_service, migrated_url, kind):
     async def scenario():
-        async with keys_service(database_url=database_url) as world:
+        async with keys_service(database_url=migrated_url) as world:
             await make_team(world)
             made = await create(world, world.alice, team="red")
             watch, before = await world.drained(), await look_up(world, made.id)
@@ -215,11 +215,11 @@ def test_a_change_is_told_of_as_what_changed_and_is_acknowledged(keys_service, d
 
 
 @pytest.mark.parametrize("kind", [kind for kind in CHANGES if kind != "ids"])
-def test_a_look_up_at_a_changes_revision_shows_it_however_the_two_meet(keys_service, database_url, kind):
+def test_a_look_up_at_a_changes_revision_shows_it_however_the_two_meet(keys_service, migrated_url, kind):
     """A watcher that forgot what a revision changed must not be given what was before it."""
 
     async def scenario():
-        async with keys_service(database_url=database_url) as world:
+        async with keys_service(database_url=migrated_url) as world:
             await make_team(world)
             made = await create(world, world.alice, team="red")
             seen, done = [], asyncio.Event()

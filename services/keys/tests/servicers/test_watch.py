@@ -280,11 +280,11 @@ def test_lookups_bring_the_revision_and_no_record_for_an_unknown_id(keys_service
     asyncio.run(scenario())
 
 
-def test_replicas_on_one_database_tell_their_watchers_of_each_others_changes(keys_service, database_url):
+def test_replicas_on_one_database_tell_their_watchers_of_each_others_changes(keys_service, migrated_url):
     async def scenario():
         async with AsyncExitStack() as stack:
             # Heartbeats read the log too; none comes in time here, so what is told is what the replicas take up by themselves.
-            settings = {"database_url": database_url, "poll_s": 0.01, "heartbeat_s": PATIENT_S}
+            settings = {"database_url": migrated_url, "poll_s": 0.01, "heartbeat_s": PATIENT_S}
             here = await stack.enter_async_context(keys_service(**settings))
             there = await stack.enter_async_context(keys_service(**settings))
             watches = [await here.watch("authz-1"), await there.watch("authz-2")]
@@ -298,13 +298,13 @@ def test_replicas_on_one_database_tell_their_watchers_of_each_others_changes(key
     asyncio.run(scenario())
 
 
-def test_a_restart_keeps_keys_revisions_and_the_log(keys_service, database_url):
+def test_a_restart_keeps_keys_revisions_and_the_log(keys_service, migrated_url):
     async def scenario():
-        async with keys_service(database_url=database_url) as world:
+        async with keys_service(database_url=migrated_url) as world:
             made = [await create(world, "one"), await create(world, "two")]
             await revoke(world, made[0].id)
             before = await world.lookup.LookupApiKey(LookupApiKeyRequest(id=made[0].id), metadata=WORKLOAD)
-        async with keys_service(database_url=database_url) as world:
+        async with keys_service(database_url=migrated_url) as world:
             after = await world.lookup.LookupApiKey(LookupApiKeyRequest(id=made[0].id), metadata=WORKLOAD)
             assert after == before
             said = await (await world.watch(resume_after=1)).any()

@@ -35,13 +35,13 @@ def postgres_server() -> Iterator[str]:
 
 
 @contextmanager
-def postgres_database(server_url: str) -> Iterator[str]:
-    """URL of an empty database of its own on that server, dropped at the end of the block."""
+def postgres_database(server_url: str, template: str = "template1") -> Iterator[str]:
+    """URL of a database of its own on that server, dropped at the end of the block. A copy of `template`, that is empty when not given."""
     name = f"maas_test_{secrets.token_hex(6)}"
     url = make_url(server_url).set(drivername="postgresql+psycopg")
     server = create_engine(url, isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
     try:
         yield url.set(database=name).render_as_string(hide_password=False)
     finally:
