@@ -10,13 +10,14 @@ from typing import Literal, Self
 
 from maas_common.apikey import DEFAULT_PREFIX, Peppers
 from maas_common.errors import InvalidArgumentError
+from maas_common.limit_drafts import LimitDraft
 from maas_common.limits import Limit, Scope, default_id
 from maas_common.settings import WatchedServiceSettings, read_secret
 from pydantic import BaseModel, Field, field_validator, model_validator
 
 from maas_keys.core.approval import Approval
 from maas_keys.core.lifetime import Lifetime, Lifetimes
-from maas_keys.core.limit_drafts import LimitDraft, limits_of
+from maas_keys.core.limit_drafts import limits_of
 from maas_keys.core.money import micro_dollars
 from maas_keys.core.terms import Terms
 

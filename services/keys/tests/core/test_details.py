@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 from maas_common.errors import InvalidArgumentError
+from maas_common.limit_drafts import LimitDraft
 from maas_common.limits import Limit
 from maas_common.windows import Window
 from maas_keys.core.api_key import KeyKind, Scope
 from maas_keys.core.budget import Budget, BudgetPatch
 from maas_keys.core.details import Details, with_details
-from maas_keys.core.limit_drafts import LimitDraft
 
 DEFAULT = Limit.parse(id="requests-1m", metric="requests", amount=60, window="1m", per="user")
 

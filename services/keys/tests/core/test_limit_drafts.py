@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 from maas_common.errors import InvalidArgumentError
+from maas_common.limit_drafts import LimitDraft
 from maas_common.limits import PER_USER, Metric, Per, Scope
 from maas_common.windows import Window
 from maas_keys.core.budget import Budget, BudgetPatch
-from maas_keys.core.limit_drafts import LimitDraft, budget_of, limits_of
+from maas_keys.core.limit_drafts import budget_of, limits_of
 
 
 def test_what_is_left_out_has_a_default():

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from maas_common.auth.roles import Role, TeamRole
 from maas_common.errors import ConflictError, InvalidArgumentError, NotFoundError, PermissionDeniedError
+from maas_common.limit_drafts import LimitDraft
 from maas_common.windows import Window
 from maas_keys.core.budget import Budget, BudgetPatch
 from maas_keys.core.caller import Caller
-from maas_keys.core.limit_drafts import LimitDraft
 from maas_keys.core.team import Member, Team
 from maas_keys.core.team_members import check_may_remove, the_member
 from maas_keys.core.team_rules import TeamDraft, TeamPatch, new_team, team_for, updated_team

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from maas_common.auth.roles import Role
 from maas_common.errors import ConflictError, FailedPreconditionError, InvalidArgumentError, NotFoundError, PermissionDeniedError
+from maas_common.limit_drafts import LimitDraft
 from maas_keys.core.caller import Caller
-from maas_keys.core.limit_drafts import LimitDraft
 from maas_keys.core.tenant import Tenant
 from maas_keys.core.tenant_rules import (
     TenantDraft,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from maas_common.errors import AlreadyExistsError, ConflictError, DomainError, FailedPreconditionError, InvalidArgumentError, NotFoundError
+from maas_common.limit_drafts import LimitDraft
 from maas_common.limits import PER_USER, SHADOW, Limit, Metric, OverLimit, Per
 from maas_common.windows import Window
-from maas_registry.core.limits import LimitDraft
 from maas_registry.core.tier_changes import TierDraft, TierPatch, create_tier, delete_tier, models_withdrawn, slug, update_tier
 
 MINUTE = Window.parse("1m")

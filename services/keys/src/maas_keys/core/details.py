@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from maas_common.errors import InvalidArgumentError
+from maas_common.limit_drafts import LimitDraft
 from maas_common.limits import HARD, Limit
 from maas_common.limits import Scope as PerScope
 
@@ -14,7 +15,7 @@ from maas_keys.core.api_key import ApiKey, KeyKind, Scope
 from maas_keys.core.budget import BudgetPatch
 from maas_keys.core.labels import checked_labels
 from maas_keys.core.lifetime import ends_at
-from maas_keys.core.limit_drafts import LimitDraft, limits_of
+from maas_keys.core.limit_drafts import limits_of
 from maas_keys.core.networks import networks
 from maas_keys.core.terms import Terms
 from maas_keys.core.text import check_line, check_name

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 from maas_common.auth.roles import Reach
 from maas_common.errors import NotFoundError, PermissionDeniedError
+from maas_common.limit_drafts import LimitDraft
 from maas_common.limits import Limit, Scope
 
 from maas_keys.core.budget import Budget, BudgetPatch
 from maas_keys.core.caller import Caller
 from maas_keys.core.etag import check_etag
-from maas_keys.core.limit_drafts import LimitDraft, limits_of
+from maas_keys.core.limit_drafts import limits_of
 from maas_keys.core.team import Team
 from maas_keys.core.text import check_line, check_name, slug
 

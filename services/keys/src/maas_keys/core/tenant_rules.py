@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from maas_common.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError, PermissionDeniedError
+from maas_common.limit_drafts import LimitDraft
 from maas_common.limits import Scope
 
 from maas_keys.core.api_key import DEFAULT_TENANT
 from maas_keys.core.caller import Caller
 from maas_keys.core.etag import check_etag
-from maas_keys.core.limit_drafts import LimitDraft, limits_of
+from maas_keys.core.limit_drafts import limits_of
 from maas_keys.core.tenant import Tenant
 from maas_keys.core.text import check_line, check_name, slug
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from google.protobuf.timestamp_pb2 import Timestamp
 from maas.common.v1 import budget_pb2, limit_pb2
 from maas.common.v1.enforcement_pb2 import Enforcement
+from maas_common.limit_drafts import LimitDraft
 from maas_common.watch import Enforced
 
 from maas_keys.core.budget import Budget
-from maas_keys.core.limit_drafts import LimitDraft
 
 
 def unpack_limits(limits: Iterable[limit_pb2.Limit]) -> tuple[LimitDraft, ...]:

@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from maas_common.errors import InvalidArgumentError
-from maas_common.limits import Limit, default_id
+from maas_common.limit_drafts import LimitDraft
+from maas_common.limits import Limit
 
 _PLAN_ID_LENGTH = 128
 """Plans name a limit `tier/<tier>/<limit>` in at most this many characters."""
-
-
-@dataclass(frozen=True, slots=True)
-class LimitDraft:
-    """A limit as somebody asks for it; what has a default may be left out."""
-
-    metric: str
-    amount: int
-    window: str = ""
-    id: str = ""
-    per: str = ""
-    over: str = ""
-    notify: tuple[int, ...] = ()
 
 
 def limits_of(tier: str, drafts: Sequence[LimitDraft]) -> tuple[Limit, ...]:
@@ -31,7 +18,7 @@ def limits_of(tier: str, drafts: Sequence[LimitDraft]) -> tuple[Limit, ...]:
     positions: dict[str, int] = {}
     for position, draft in enumerate(drafts):
         field = f"limits[{position}]"
-        limit = _limit(field, draft)
+        limit = draft.limit(field)
         if limit.id in positions:
             raise InvalidArgumentError.of(
                 f"{field}.id", f'"{limit.id}" is taken by limits[{positions[limit.id]}]; give one of them another id'
@@ -44,19 +31,3 @@ def limits_of(tier: str, drafts: Sequence[LimitDraft]) -> tuple[Limit, ...]:
         positions[limit.id] = position
         limits.append(limit)
     return tuple(limits)
-
-
-def _limit(field: str, draft: LimitDraft) -> Limit:
-    try:
-        return Limit.parse(
-            id=draft.id or default_id(draft.metric, draft.window),
-            metric=draft.metric,
-            amount=draft.amount,
-            window=draft.window,
-            per=draft.per,
-            over=draft.over,
-            notify=draft.notify,
-        )
-    except ValueError as error:
-        part, _, _ = str(error).replace(":", " ").partition(" ")
-        raise InvalidArgumentError.of(f"{field}.{part}", str(error)) from None

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from maas_common.errors import AlreadyExistsError, FailedPreconditionError, InvalidArgumentError
+from maas_common.limit_drafts import LimitDraft
 
 from maas_registry.core.catalogue import Catalogue, Change
 from maas_registry.core.etag import check_etag
-from maas_registry.core.limits import LimitDraft, limits_of
+from maas_registry.core.limits import limits_of
 from maas_registry.core.model import Audience
 from maas_registry.core.text import check_line, check_texts
 from maas_registry.core.tier import Tier

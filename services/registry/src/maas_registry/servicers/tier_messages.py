@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from maas.common.v1 import limit_pb2
 from maas.registry.v1 import tiers_pb2
+from maas_common.limit_drafts import LimitDraft
 from maas_common.limit_messages import pack_limit
 from maas_common.watch import Enforced
 
-from maas_registry.core.limits import LimitDraft
 from maas_registry.core.tier import Tier
 from maas_registry.core.tier_changes import TierDraft, TierPatch
 from maas_registry.servicers.enforcement_messages import pack_enforcement
