@@ -77,7 +77,7 @@ ACCESS = {
 def build(settings: KeysSettings, clock: Clock | None = None) -> Service:
     """The service, its database migrated. To be called on the event loop; serves once the database answers."""
     clock = clock or SystemClock()
-    terms = settings.terms()
+    terms, people = settings.terms(), settings.tenant_people()
     engine = open_database(settings.database_url)
     if settings.migrate_at_start:
         migrate(engine, MIGRATIONS)
@@ -93,10 +93,10 @@ def build(settings: KeysSettings, clock: Clock | None = None) -> Service:
 
     reception = Reception(users, teams, tenants, clock)
     grounds = KeyGrounds(tenants, RegistryTiers(connect(settings.registry_address), settings.workload_secret()), terms, clock)
-    owners = KeyOwners(users, teams)
+    owners = KeyOwners(users, teams, people)
     making = KeyMaking(keys, owners, grounds, feed)
     changing = KeyChanging(keys, grounds, feed)
-    importing = KeyImporting(keys, owners, grounds, feed)
+    importing = KeyImporting(keys, owners, grounds, feed, people)
     access = TeamAccess(teams, reception)
     members = TeamMembers(teams, users, access, feed, clock)
     team_keys = TeamKeys(keys, access, making, changing, grounds)
@@ -106,7 +106,8 @@ def build(settings: KeysSettings, clock: Clock | None = None) -> Service:
     def register(server: grpc.aio.Server) -> None:
         add_ApiKeysServiceServicer_to_server(ApiKeysServicer(reception, keys, making, changing, importing, grounds), server)
         add_TeamsServiceServicer_to_server(TeamsServicer(teams, users, access, members, team_keys, feed, clock), server)
-        add_UsersServiceServicer_to_server(UsersServicer(users, details, reception, feed, clock, groups_max_age_s=max_age), server)
+        of_people = UsersServicer(users, details, reception, feed, clock, people=people, groups_max_age_s=max_age)
+        add_UsersServiceServicer_to_server(of_people, server)
         add_TenantsServiceServicer_to_server(TenantsServicer(tenants, reception, feed, clock), server)
         add_RolesServiceServicer_to_server(RolesServicer(given_roles, users, reception, clock), server)
         add_KeyLookupServiceServicer_to_server(KeyLookupServicer(keys, feed, clock, groups_max_age_s=max_age), server)

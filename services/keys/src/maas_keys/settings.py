@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from socket import gethostname
 
+from maas_common.auth import kubernetes
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from maas_keys.core.lifetime import Lifetime
+from maas_keys.core.tenant_people import Provider, TenantPeople
 from maas_keys.terms_settings import TermsSettings
 
 
@@ -44,3 +46,10 @@ class KeysSettings(TermsSettings):
     def _keep_is_lifetime(cls, text: str) -> str:
         Lifetime.parse(text)
         return text
+
+    def tenant_people(self) -> TenantPeople:
+        """Who signs people in to which tenant. ValueError when the providers can't be read."""
+        providers = [Provider(each.issuer, each.tenants or (each.tenant,), each.prefix) for each in self.identity_providers()]
+        if self.kubernetes_api_url:
+            providers.append(Provider(kubernetes.ISSUER, (self.kubernetes_tenant,), self.kubernetes_groups_prefix))
+        return TenantPeople(tuple(providers))

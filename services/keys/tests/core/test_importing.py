@@ -9,8 +9,10 @@ from maas_common.apikey import foreign_key_id
 from maas_common.errors import PermissionDeniedError
 from maas_keys.core.api_key import KeyHash
 from maas_keys.core.importing import ForeignKey, check_foreign, foreign_key
+from maas_keys.core.tenant_people import TenantPeople
 
 NOW = 1000.75
+ANYBODY = TenantPeople(())
 DIGEST = sha256(b"abc-1").digest()
 
 
@@ -60,18 +62,18 @@ def test_a_tier_that_the_owner_has_not_is_refused(caller, ground, wrong_fields):
 )
 def test_all_that_is_wrong_is_named_by_its_place(caller, wrong_fields, fields, wrong):
     keys = [foreign(b"1" * 32), foreign(**fields)]
-    assert wrong_fields(check_foreign, keys, caller("root", "admin"), NOW) == [f"keys[1].{field}" for field in wrong]
+    assert wrong_fields(check_foreign, keys, caller("root", "admin"), ANYBODY, NOW) == [f"keys[1].{field}" for field in wrong]
 
 
 def test_what_contradicts_another_is_refused(caller, wrong_fields):
     keys = [foreign(groups=("a",)), foreign(), foreign(b"1" * 32), foreign(b"2" * 32, groups=("b",)), foreign(b"3" * 32, groups=("a",))]
-    assert wrong_fields(check_foreign, keys, caller("root", "admin"), NOW) == ["keys[1].sha256", "keys[3].groups"]
+    assert wrong_fields(check_foreign, keys, caller("root", "admin"), ANYBODY, NOW) == ["keys[1].sha256", "keys[3].groups"]
 
 
 def test_good_keys_pass(caller):
-    check_foreign([foreign(), foreign(b"1" * 32, name="x", created_at=1000, expires_at=1001)], caller("root", "admin"), NOW)
+    check_foreign([foreign(), foreign(b"1" * 32, name="x", created_at=1000, expires_at=1001)], caller("root", "admin"), ANYBODY, NOW)
 
 
 def test_only_administrators_take_over_keys_of_others(caller):
     with pytest.raises(PermissionDeniedError):
-        check_foreign([foreign()], caller("bob"), NOW)
+        check_foreign([foreign()], caller("bob"), ANYBODY, NOW)

@@ -8,9 +8,11 @@ import pytest
 from maas_common.errors import InvalidArgumentError, PermissionDeniedError
 from maas_keys.core.api_key import Owner, OwnerKind
 from maas_keys.core.key_owner import SELF, OwnerDraft, check_owner, group_owner, name_to_find, owner_of
+from maas_keys.core.tenant_people import TenantPeople
 from maas_keys.core.user import Person
 
 NOW = 1000
+ANYBODY = TenantPeople(())
 
 
 @pytest.fixture
@@ -21,8 +23,8 @@ def admin(caller):
 @pytest.mark.parametrize("draft", [OwnerDraft("bob"), OwnerDraft(groups=("vip",)), OwnerDraft(kind=OwnerKind.GROUP)])
 def test_nobody_else_names_an_owner(caller, draft):
     with pytest.raises(PermissionDeniedError, match="only administrators"):
-        check_owner(draft, caller())
-    check_owner(SELF, caller())
+        check_owner(draft, caller(), ANYBODY)
+    check_owner(SELF, caller(), ANYBODY)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +40,7 @@ def test_nobody_else_names_an_owner(caller, draft):
     ],
 )
 def test_a_draft_of_nobody_is_refused(admin, wrong_fields, draft, fields):
-    assert wrong_fields(check_owner, draft, admin) == fields
+    assert wrong_fields(check_owner, draft, admin, ANYBODY) == fields
 
 
 def test_a_known_user_owns_with_the_groups_that_are_known(admin, caller):

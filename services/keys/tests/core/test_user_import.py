@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 from maas_common.errors import InvalidArgumentError
 from maas_keys.core.api_key import OwnerKind
+from maas_keys.core.tenant_people import Provider, TenantPeople
 from maas_keys.core.user import Person
 from maas_keys.core.user_csv import csv_rows
 from maas_keys.core.user_import import MAX_ROWS, HandedIn, UserRow, people_of
 
-HERE = HandedIn("acme", "https://idp", 100)
+PEOPLE = TenantPeople((Provider("https://idp", ("acme",), ""), Provider("https://other", ("globex", "acme"), "other:")))
+HERE = HandedIn("acme", "https://idp", 100, PEOPLE)
 
 
 def fields_of(error):

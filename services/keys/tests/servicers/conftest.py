@@ -40,12 +40,12 @@ def two_tenants_in(keys_service_in, acme_people):
     """Opens a world with a second tenant in a folder: `async with two_tenants_in(folder) as (world, acme)`."""
 
     @asynccontextmanager
-    async def opened(folder, **settings) -> AsyncIterator:
+    async def opened(folder, *, groups_prefix="", **settings) -> AsyncIterator:
         file = folder / "providers.yaml"
-        file.write_text(f'- {{name: acme, issuer: "{acme_people.url}", tenant: acme, groups_prefix: ""}}\n')
+        file.write_text(f'- {{name: acme, issuer: "{acme_people.url}", tenant: acme, groups_prefix: "{groups_prefix}"}}\n')
         async with keys_service_in(folder, identity_providers_file=str(file), **settings) as world:
             if "database" not in settings:
-                request = CreateTenantRequest(name="acme", admin_groups=["acme-admins"])
+                request = CreateTenantRequest(name="acme", admin_groups=[f"{groups_prefix}acme-admins"])
                 await world.tenants.CreateTenant(request, metadata=world.admin)
             yield world, Acme(acme_people, world.clock)
 

@@ -115,8 +115,9 @@ def making_with(store, engine, files):
     hub = WatchHub()
     patience = Patience(enforcement_wait_s=0, poll_s=1, replica_heartbeat_s=1, remember_s=0)
     feed = ChangeFeed(SqlChangeLog(engine), hub, Confirmations(hub, Alone(), patience), Readiness("database"), heartbeat_s=1, poll_s=1)
-    grounds = KeyGrounds(tenants, None, KeysSettings(**files).terms(), FakeClock())
-    return users, KeyMaking(store, KeyOwners(users, teams), grounds, feed)
+    settings = KeysSettings(**files)
+    grounds = KeyGrounds(tenants, None, settings.terms(), FakeClock())
+    return users, KeyMaking(store, KeyOwners(users, teams, settings.tenant_people()), grounds, feed)
 
 
 def test_a_caller_who_leaves_meanwhile_does_not_take_the_log_line_along(files):

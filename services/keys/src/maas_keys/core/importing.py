@@ -13,6 +13,7 @@ from maas_keys.core.caller import Caller
 from maas_keys.core.details import Ground, checked_subscription
 from maas_keys.core.key_owner import OwnerDraft, check_owner
 from maas_keys.core.labels import checked_labels
+from maas_keys.core.tenant_people import TenantPeople
 from maas_keys.core.text import check_line, check_name
 from maas_keys.core.violations import Violations
 
@@ -53,7 +54,7 @@ def place(position: int) -> str:
     return f"keys[{position}]."
 
 
-def check_foreign(keys: Sequence[ForeignKey], caller: Caller, now: float) -> None:
+def check_foreign(keys: Sequence[ForeignKey], caller: Caller, people: TenantPeople, now: float) -> None:
     """InvalidArgumentError with all that is wrong with them by themselves."""
     wrong = Violations()
     places: dict[bytes, int] = {}
@@ -65,7 +66,7 @@ def check_foreign(keys: Sequence[ForeignKey], caller: Caller, now: float) -> Non
             if first != position:
                 raise InvalidArgumentError.of("sha256", f"is that of keys[{first}] too; leave one out")
         with here:
-            check_owner(key.owner, caller)
+            check_owner(key.owner, caller, people)
         with here:
             if key.groups and groups.setdefault(key.username, key.groups) != key.groups:
                 raise InvalidArgumentError.of("groups", f'are others than before for "{key.username}"; give each user\'s the same')

@@ -10,6 +10,7 @@ from maas_common.errors import InvalidArgumentError, PermissionDeniedError
 
 from maas_keys.core.api_key import NO_ISSUER, Owner, OwnerKind
 from maas_keys.core.caller import Caller
+from maas_keys.core.tenant_people import TenantPeople
 from maas_keys.core.text import check_line
 from maas_keys.core.user import Person, User
 from maas_keys.core.user_search import the_user
@@ -27,8 +28,8 @@ class OwnerDraft:
 SELF = OwnerDraft()
 
 
-def check_owner(draft: OwnerDraft, caller: Caller) -> None:
-    """PermissionDeniedError for who is no administrator, InvalidArgumentError for a draft that names nobody."""
+def check_owner(draft: OwnerDraft, caller: Caller, people: TenantPeople) -> None:
+    """PermissionDeniedError for who is no administrator, InvalidArgumentError for a draft of nobody, or of nobody of the tenant."""
     if draft == SELF:
         return
     if not caller.is_admin:
@@ -40,8 +41,12 @@ def check_owner(draft: OwnerDraft, caller: Caller) -> None:
     check_line("username", draft.username)
     for position, group in enumerate(draft.groups):
         check_line(f"groups[{position}]", group)
-    if draft.kind is OwnerKind.GROUP and draft.groups:
+        people.check_group(f"groups[{position}]", group, caller.tenant)
+    if draft.kind is not OwnerKind.GROUP:
+        return
+    if draft.groups:
         raise InvalidArgumentError.of("groups", "a group is in no groups but itself; leave them out")
+    people.check_group("username", draft.username, caller.tenant)
 
 
 def name_to_find(draft: OwnerDraft) -> str:

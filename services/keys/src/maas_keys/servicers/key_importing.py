@@ -14,6 +14,7 @@ from maas_keys.core.caller import Caller
 from maas_keys.core.details import Details, Ground
 from maas_keys.core.importing import ForeignKey, TakenOver, check_foreign, foreign_key, place
 from maas_keys.core.key_owner import OwnerDraft, owner_of
+from maas_keys.core.tenant_people import TenantPeople
 from maas_keys.core.user import Person
 from maas_keys.core.violations import Violations
 from maas_keys.ports import KeyStore
@@ -36,15 +37,16 @@ class _Known:
 class KeyImporting:
     """Takes over all of some keys or none."""
 
-    def __init__(self, store: KeyStore, owners: KeyOwners, grounds: KeyGrounds, feed: ChangeFeed) -> None:
+    def __init__(self, store: KeyStore, owners: KeyOwners, grounds: KeyGrounds, feed: ChangeFeed, people: TenantPeople) -> None:
         self._store = store
         self._owners = owners
         self._grounds = grounds
         self._feed = feed
+        self._people = people
 
     async def take_over(self, keys: Sequence[ForeignKey], caller: Caller, *, dry_run: bool) -> tuple[TakenOver, Enforced | None]:
         """Keep those that are new, or only say how many that are."""
-        check_foreign(keys, caller, self._grounds.clock.now())
+        check_foreign(keys, caller, self._people, self._grounds.clock.now())
         for team in {key.team for key in keys}:
             await self._owners.check_team(team, caller)
         owners = await self._owners_of(keys, caller)

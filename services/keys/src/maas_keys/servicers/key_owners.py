@@ -9,6 +9,7 @@ from maas_common.errors import NotFoundError
 from maas_keys.core.api_key import Owner, OwnerKind
 from maas_keys.core.caller import Caller
 from maas_keys.core.key_owner import SELF, OwnerDraft, check_owner, group_owner, name_to_find, owner_of
+from maas_keys.core.tenant_people import TenantPeople
 from maas_keys.core.user import Person
 from maas_keys.ports import TeamStore, UserStore
 
@@ -16,18 +17,22 @@ from maas_keys.ports import TeamStore, UserStore
 class KeyOwners:
     """Owners that administrators name need not be known yet."""
 
-    def __init__(self, users: UserStore, teams: TeamStore) -> None:
+    def __init__(self, users: UserStore, teams: TeamStore, people: TenantPeople) -> None:
         self._users = users
         self._teams = teams
+        self._people = people
 
     async def find(self, draft: OwnerDraft, caller: Caller, now: int) -> tuple[Owner, Person | None]:
         """Who is meant, and what is to be kept of them before they own a key."""
-        check_owner(draft, caller)
+        check_owner(draft, caller, self._people)
         if draft == SELF:
             return caller.user.owner, None
         if draft.kind is OwnerKind.GROUP:
             return group_owner(draft.username), None
-        return owner_of(draft, await self._users.find(caller.tenant, name_to_find(draft)), caller, now)
+        owner, person = owner_of(draft, await self._users.find(caller.tenant, name_to_find(draft)), caller, now)
+        if owner.kind is OwnerKind.USER:
+            self._people.check_issuer("username", owner.issuer, caller.tenant)
+        return owner, person
 
     async def keep(self, people: Sequence[Person], now: int) -> None:
         """Know these people."""

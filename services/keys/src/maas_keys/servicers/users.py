@@ -15,6 +15,7 @@ from maas_common.clock import Clock
 from maas_common.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError
 
 from maas_keys.core.caller import Caller
+from maas_keys.core.tenant_people import TenantPeople
 from maas_keys.core.text import check_line
 from maas_keys.core.user_import import HandedIn, people_of
 from maas_keys.ports import UserStore
@@ -36,7 +37,15 @@ class UsersServicer(UsersServiceServicer):
     """Needs a signed-in caller: others than oneself are for administrators."""
 
     def __init__(  # noqa: PLR0913 - what it is made of
-        self, users: UserStore, details: UserDetails, reception: Reception, feed: ChangeFeed, clock: Clock, *, groups_max_age_s: int
+        self,
+        users: UserStore,
+        details: UserDetails,
+        reception: Reception,
+        feed: ChangeFeed,
+        clock: Clock,
+        *,
+        people: TenantPeople,
+        groups_max_age_s: int,
     ) -> None:
         """`groups_max_age_s`: how long groups are relied on without a new sign-in."""
         self._users = users
@@ -44,6 +53,7 @@ class UsersServicer(UsersServiceServicer):
         self._reception = reception
         self._feed = feed
         self._clock = clock
+        self._people = people
         self._groups_max_age_s = groups_max_age_s
 
     async def GetMe(self, _request: pb.GetMeRequest, _context: _Context) -> pb.User:
@@ -101,7 +111,7 @@ class UsersServicer(UsersServiceServicer):
 
     async def _import(self, request: pb.ImportUsersRequest, caller: Caller) -> pb.ImportUsersResponse:
         now = int(self._clock.now())
-        people = people_of(unpack_rows(request), HandedIn(caller.tenant, caller.user.person.issuer, now))
+        people = people_of(unpack_rows(request), HandedIn(caller.tenant, caller.user.person.issuer, now, self._people))
         imported, revision = await self._users.import_(people, at=now, dry_run=request.dry_run)
         if request.dry_run:
             return pack_imported(imported, None)
