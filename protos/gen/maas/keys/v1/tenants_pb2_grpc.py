@@ -97,7 +97,7 @@ class TenantsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteTenant(self, request, context):
-        """Removes a tenant that has no keys, teams or users left. `default` stays.
+        """Removes a tenant that has no teams, no keys but revoked ones, and one user at most; `default` stays.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -44,7 +44,7 @@ class TenantsServiceStub:
     UpdateTenant: _grpc.UnaryUnaryMultiCallable[_tenants_pb2.UpdateTenantRequest, _tenants_pb2.Tenant]
     """Changes the fields that the request carries. Limits reach every key of the tenant."""
     DeleteTenant: _grpc.UnaryUnaryMultiCallable[_tenants_pb2.DeleteTenantRequest, _tenants_pb2.DeleteTenantResponse]
-    """Removes a tenant that has no keys, teams or users left. `default` stays."""
+    """Removes a tenant that has no teams, no keys but revoked ones, and one user at most; `default` stays."""
 
 @_typing.type_check_only
 class TenantsServiceAsyncStub(TenantsServiceStub):
@@ -62,7 +62,7 @@ class TenantsServiceAsyncStub(TenantsServiceStub):
     UpdateTenant: _aio.UnaryUnaryMultiCallable[_tenants_pb2.UpdateTenantRequest, _tenants_pb2.Tenant]  # type: ignore[assignment]
     """Changes the fields that the request carries. Limits reach every key of the tenant."""
     DeleteTenant: _aio.UnaryUnaryMultiCallable[_tenants_pb2.DeleteTenantRequest, _tenants_pb2.DeleteTenantResponse]  # type: ignore[assignment]
-    """Removes a tenant that has no keys, teams or users left. `default` stays."""
+    """Removes a tenant that has no teams, no keys but revoked ones, and one user at most; `default` stays."""
 
 class TenantsServiceServicer(metaclass=_abc_1.ABCMeta):
     """Tenants: everything belongs to one, and nothing of one is seen from another. `default` is there from the start; its administrators
@@ -107,6 +107,6 @@ class TenantsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _tenants_pb2.DeleteTenantRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_tenants_pb2.DeleteTenantResponse, _abc.Awaitable[_tenants_pb2.DeleteTenantResponse]]:
-        """Removes a tenant that has no keys, teams or users left. `default` stays."""
+        """Removes a tenant that has no teams, no keys but revoked ones, and one user at most; `default` stays."""
 
 def add_TenantsServiceServicer_to_server(servicer: TenantsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
