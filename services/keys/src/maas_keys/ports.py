@@ -138,7 +138,11 @@ class UserStore(Protocol):
         ...
 
     async def find(self, tenant: str, name: str) -> Sequence[User]:
-        """Users whose id, `<issuer>|<subject>`, email (in upper or lower case) or username that is, the more exact first; at most 3."""
+        """Users that are called so, at most 3.
+
+        With a bar in it a name is `<issuer>|<subject>`, else with an `@` an email (in upper or lower case), else an id, which comes
+        first, or a username.
+        """
         ...
 
     async def delete(self, tenant: str, user_id: str, *, at: int) -> tuple[int, int]:

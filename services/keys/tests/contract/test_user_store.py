@@ -259,15 +259,24 @@ def test_imports_and_sign_ins_at_once_wait_for_each_other(store):
 def test_somebody_is_found_by_what_they_are_called_the_more_exact_first(store):
     async def scenario():
         alice = await store.seen(ALICE, at=NOW)
-        named = await store.seen(somebody(2, tenant="default"), at=NOW)
-        named = await store.seen(replace(named.person, username="alice@example.COM", groups_at=NOW), at=NOW)
+        await store.seen(replace(somebody(2, tenant="default"), username="alice@example.COM"), at=NOW)
         assert await store.find("default", alice.id) == [alice]
         assert await store.find("default", "https://idp|sub-1") == [alice]
         assert await store.find("default", "alice@example.com") == [alice]
-        assert await store.find("default", "alice@example.COM") == [alice, named]
+        assert await store.find("default", "alice@example.COM") == [alice]
         assert await store.find("default", "alice") == [alice]
         assert await store.find("default", "Alice") == []
         assert await store.find("default", "") == []
+
+    asyncio.run(scenario())
+
+
+def test_no_username_passes_for_an_email_or_an_identity_and_no_email_for_a_username(store):
+    async def scenario():
+        for number, (username, email) in enumerate([("v@example.com", ""), ("https://idp|v", ""), ("u", "v")]):
+            await store.seen(replace(somebody(number, tenant="default"), username=username, email=email), at=NOW)
+        for name in ("v@example.com", "https://idp|v", "v"):
+            assert await store.find("default", name) == []
 
     asyncio.run(scenario())
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from maas_common.errors import InvalidArgumentError
 from maas_keys.core.user import Person, User
@@ -14,12 +16,32 @@ def user(user_id, subject, username="", email=""):
 
 ANN = user("aaaaaaaaaaaa", "ann", email="Ann@Example.com")
 NAMED_LIKE_HER = user("bbbbbbbbbbbb", "b", username="ann@example.com")
-TWIN = user("cccccccccccc", "c", username="ann")
+NAMED_LIKE_HER_IDENTITY = user("dddddddddddd", "d", username="https://idp|ann")
+NAMED_LIKE_HER_ID = user("eeeeeeeeeeee", "e", username="aaaaaaaaaaaa")
+TWIN = user("cccccccccccc", "c", username="ann", email="ann")
+LIKE_HER = [NAMED_LIKE_HER, NAMED_LIKE_HER_IDENTITY, NAMED_LIKE_HER_ID, TWIN]
 
 
 @pytest.mark.parametrize("name", ["aaaaaaaaaaaa", "https://idp|ann", "ann@example.com"])
 def test_the_more_exact_name_wins(name):
-    assert the_user("member", name, [NAMED_LIKE_HER, TWIN, ANN]) is ANN
+    assert the_user("member", name, [*LIKE_HER, ANN]) is ANN
+
+
+@pytest.mark.parametrize("name", ["https://idp|ann", "ann@example.com"])
+def test_nobody_passes_for_another_by_a_username(name):
+    with pytest.raises(InvalidArgumentError, match="no user"):
+        the_user("member", name, LIKE_HER)
+
+
+def test_nor_by_an_email_that_is_none():
+    ann = user("ffffffffffff", "f", username="ann")
+    assert the_user("member", "ann", [replace(TWIN, person=replace(TWIN.person, username="c")), ann]) is ann
+
+
+def test_an_email_of_several_tells_who_they_are():
+    other = replace(ANN, person=replace(ANN.person, issuer="https://other"))
+    with pytest.raises(InvalidArgumentError, match=r"https://idp\|ann, https://other\|ann; give one of these"):
+        the_user("member", "ann@example.com", [other, ANN])
 
 
 def test_a_username_alone_names_whoever_has_it():

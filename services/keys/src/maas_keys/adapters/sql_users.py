@@ -75,16 +75,17 @@ class SqlUserStore:
     @off_the_loop
     def find(self, tenant: str, name: str) -> Sequence[User]:
         """See UserStore. Each way of naming somebody is a look into an index of its own."""
-        issuer, _, subject = name.partition("|")
         users = select(UserRow).where(UserRow.tenant == tenant)
+        if "|" in name:
+            issuer, _, subject = name.partition("|")
+            queries = [users.where(UserRow.issuer == issuer, UserRow.subject == subject)]
+        elif "@" in name:
+            queries = [users.where(UserRow.email_folded == name.casefold())]
+        else:
+            queries = [users.where(UserRow.id == name), users.where(UserRow.username == name)]
         found: dict[str, User] = {}
         with Session(self._engine) as session:
-            for query in (
-                users.where(UserRow.id == name),
-                users.where(UserRow.issuer == issuer, UserRow.subject == subject),
-                users.where(UserRow.email_folded == name.casefold()),
-                users.where(UserRow.username == name),
-            ):
+            for query in queries:
                 for row in session.exec(query.order_by(col(UserRow.id)).limit(_FOUND_AT_MOST)):
                     found.setdefault(row.id, user_of(row))
         return list(found.values())[:_FOUND_AT_MOST]

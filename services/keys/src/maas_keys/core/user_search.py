@@ -10,14 +10,17 @@ from maas_keys.core.user import User
 
 
 def the_user(field: str, name: str, found: Sequence[User]) -> User:
-    """The one of the users that are called so, by the most exact of their names; InvalidArgumentError when there is none, or not one."""
-    by_name = [
-        [user for user in found if user.id == name],
-        [user for user in found if user.person.user == name],
-        [user for user in found if user.person.email.casefold() == name.casefold()],
-        [user for user in found if user.person.username == name],
-    ]
-    meant = next(filter(None, by_name), [])
+    """The one of the users that are called so; InvalidArgumentError when there is none, or not one.
+
+    What a name is shows: with a bar it is `<issuer>|<subject>`, else with an `@` an email, else an id or a username. People may choose
+    their usernames, so none passes for what is another's.
+    """
+    if "|" in name:
+        meant = [user for user in found if user.person.user == name]
+    elif "@" in name:
+        meant = [user for user in found if user.person.email.casefold() == name.casefold()]
+    else:
+        meant = [user for user in found if user.id == name] or [user for user in found if user.person.username == name]
     if not meant:
         raise InvalidArgumentError.of(field, f'no user "{name}" is known; they sign in once, or an administrator imports them')
     if len(meant) > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from maas_common.errors import NotFoundError
 
@@ -30,8 +31,12 @@ class KeyOwners:
         if draft.kind is OwnerKind.GROUP:
             return group_owner(draft.username), None
         owner, person = owner_of(draft, await self._users.find(caller.tenant, name_to_find(draft)), caller, now)
-        if owner.kind is OwnerKind.USER:
-            self._people.check_issuer("username", owner.issuer, caller.tenant)
+        if owner.kind is not OwnerKind.USER:
+            return owner, person
+        # Nobody may be called so, and who would be new be known by another name.
+        if person and (known := await self._users.find(caller.tenant, person.user)):
+            owner, person = owner_of(replace(draft, username=person.user), known, caller, now)
+        self._people.check_issuer("username", owner.issuer, caller.tenant)
         return owner, person
 
     async def keep(self, people: Sequence[Person], now: int) -> None:
