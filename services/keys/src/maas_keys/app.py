@@ -93,7 +93,7 @@ def build(settings: KeysSettings, clock: Clock | None = None) -> Service:
 
     reception = Reception(users, teams, tenants, clock)
     grounds = KeyGrounds(tenants, RegistryTiers(connect(settings.registry_address), settings.workload_secret()), terms, clock)
-    owners = KeyOwners(users, teams, people)
+    owners = KeyOwners(keys, users, teams, people)
     making = KeyMaking(keys, owners, grounds, feed)
     changing = KeyChanging(keys, grounds, feed)
     importing = KeyImporting(keys, owners, grounds, feed, people)
@@ -104,7 +104,8 @@ def build(settings: KeysSettings, clock: Clock | None = None) -> Service:
     details = UserDetails(teams, keys, roles, clock, groups_max_age_s=max_age)
 
     def register(server: grpc.aio.Server) -> None:
-        add_ApiKeysServiceServicer_to_server(ApiKeysServicer(reception, keys, making, changing, importing, grounds), server)
+        of_keys = ApiKeysServicer(reception, keys, making, changing, importing, owners, grounds)
+        add_ApiKeysServiceServicer_to_server(of_keys, server)
         add_TeamsServiceServicer_to_server(TeamsServicer(teams, users, access, members, team_keys, feed, clock), server)
         of_people = UsersServicer(users, details, reception, feed, clock, people=people, groups_max_age_s=max_age)
         add_UsersServiceServicer_to_server(of_people, server)

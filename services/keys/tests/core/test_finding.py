@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from maas_common.errors import PermissionDeniedError
+from maas_common.errors import InvalidArgumentError, PermissionDeniedError
 from maas_keys.core.api_key import Status
-from maas_keys.core.finding import found_by, revoked_by
+from maas_keys.core.finding import found_by, of_one_owner, revoked_by
 from maas_keys.core.key_access import SERVICE
 from maas_keys.core.search import KeyFilter, Visible
 
@@ -63,8 +65,32 @@ def test_with_no_filter_ones_own_keys_are_ended(caller):
 def test_administrators_say_whose(caller, wrong_fields):
     root = caller("root", "admin")
     assert wrong_fields(revoked_by, asked(), root) == ["username"]
-    assert revoked_by(asked(username="bob"), root) == asked(username="bob", statuses=NOT_REVOKED)
+    for name in ("bob", "root"):
+        assert revoked_by(asked(username=name), root) == asked(username=name, statuses=NOT_REVOKED)
+    assert revoked_by(asked(username=root.name), root) == asked(user=root.name, statuses=NOT_REVOKED)
     assert revoked_by(asked(labels={"a": "1"}), root) == asked(labels={"a": "1"}, statuses=NOT_REVOKED)
+
+
+def test_the_keys_of_one_owner_are_ended(caller):
+    bob = caller("bob").user
+    keys = asked(username="bob", team="ds")
+    assert of_one_owner(keys, [bob], is_group=False) == asked(user="https://idp|sub-bob", team="ds")
+    assert of_one_owner(keys, [], is_group=True) == asked(user="group|bob", team="ds")
+    assert of_one_owner(asked(username=bob.id), [bob], is_group=True) == asked(user="https://idp|sub-bob")
+
+
+def test_those_of_several_are_not_and_the_answer_says_who_they_are(caller):
+    bob = caller("bob").user
+    other = replace(bob, id="x", person=replace(bob.person, issuer="https://other"))
+    for found, is_group, said in (
+        ([bob, other], False, r"https://idp\|sub-bob, https://other\|sub-bob"),
+        ([bob], True, r"group\|bob, https://idp\|sub-bob"),
+        ([bob, other], True, r"group\|bob, https://idp\|sub-bob, https://other\|sub-bob"),
+    ):
+        with pytest.raises(InvalidArgumentError, match=f'username: "bob" is the name of several: {said}; give one of these'):
+            of_one_owner(asked(username="bob"), found, is_group=is_group)
+    with pytest.raises(InvalidArgumentError, match="no user"):
+        of_one_owner(asked(username="bob"), [], is_group=False)
 
 
 def test_a_teams_owner_ends_its_keys_a_member_their_own_in_it(caller):

@@ -119,6 +119,62 @@ def test_others_end_what_is_theirs_and_team_owners_their_teams(keys_service, ref
     asyncio.run(scenario())
 
 
+def test_a_name_of_several_ends_no_keys_until_one_of_them_is_meant(keys_service, refused, fields_of):
+    async def scenario():
+        async with keys_service() as world:
+            issuer = world.settings.oidc_issuer
+            his = await create(world, world.bob)
+            others = await create(world, world.person("b-2", "staff", preferred_username="bob"))
+            for dry_run in (True, False):
+                error = await refused(bulk(world, world.admin, username="bob", dry_run=dry_run))
+                assert (error.code(), fields_of(error)) == (grpc.StatusCode.INVALID_ARGUMENT, ["username"])
+                assert f"{issuer}|b-2, {issuer}|bob; give one of these" in error.details()
+            assert await statuses(world, his, others) == ["active", "active"]
+            assert (await bulk(world, world.admin, username=f"{issuer}|bob")).revoked_count == 1
+            users = (await world.users.ListUsers(ListUsersRequest(email="b-2@example.org"), metadata=world.admin)).users
+            assert (await bulk(world, world.admin, username=users[0].id)).revoked_count == 1
+            assert await statuses(world, his, others) == ["revoked", "revoked"]
+
+    asyncio.run(scenario())
+
+
+def test_a_group_that_is_called_like_somebody_is_told_apart(keys_service, refused):
+    async def scenario():
+        async with keys_service() as world:
+            his = await create(world, world.bob)
+            groups = await create(world, world.admin, username="bob", owner_kind="group")
+            error = await refused(bulk(world, world.admin, username="bob"))
+            assert f"group|bob, {world.settings.oidc_issuer}|bob; give one of these" in error.details()
+            assert (await bulk(world, world.admin, username="group|bob")).revoked_count == 1
+            assert await statuses(world, his, groups) == ["active", "revoked"]
+            await create(world, world.admin, username="vip", owner_kind="group")
+            assert [(await bulk(world, world.admin, username="vip")).revoked_count for _ in range(2)] == [1, 0]
+
+    asyncio.run(scenario())
+
+
+def test_an_administrator_of_the_same_name_ends_nobodys_keys_by_it(keys_service, refused):
+    async def scenario():
+        async with keys_service() as world:
+            namesake = world.person("other", "staff", preferred_username="admin")
+            mine, theirs = await create(world, world.admin), await create(world, namesake)
+            error = await refused(bulk(world, world.admin, username="admin"))
+            assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+            assert (await bulk(world, namesake, username="admin", dry_run=True)).revoked_count == 1
+            assert await statuses(world, mine, theirs) == ["active", "active"]
+
+    asyncio.run(scenario())
+
+
+def test_nobodys_keys_are_not_ended(keys_service, refused, fields_of):
+    async def scenario():
+        async with keys_service() as world:
+            error = await refused(bulk(world, world.admin, username="nobody"))
+            assert (error.code(), fields_of(error)) == (grpc.StatusCode.INVALID_ARGUMENT, ["username"])
+
+    asyncio.run(scenario())
+
+
 def foreign(text, username="bob", **fields):
     return {"sha256": sha256(text.encode()).hexdigest(), "username": username} | fields
 

@@ -117,7 +117,7 @@ def making_with(store, engine, files):
     feed = ChangeFeed(SqlChangeLog(engine), hub, Confirmations(hub, Alone(), patience), Readiness("database"), heartbeat_s=1, poll_s=1)
     settings = KeysSettings(**files)
     grounds = KeyGrounds(tenants, None, settings.terms(), FakeClock())
-    return users, KeyMaking(store, KeyOwners(users, teams, settings.tenant_people()), grounds, feed)
+    return users, KeyMaking(store, KeyOwners(store, users, teams, settings.tenant_people()), grounds, feed)
 
 
 def test_a_caller_who_leaves_meanwhile_does_not_take_the_log_line_along(files):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from maas_common.auth.roles import Reach
@@ -10,9 +11,12 @@ from maas_common.errors import InvalidArgumentError, PermissionDeniedError
 from maas_keys.core.api_key import Status
 from maas_keys.core.caller import Caller
 from maas_keys.core.key_access import SERVICE, seen_by
+from maas_keys.core.key_owner import group_owner
 from maas_keys.core.labels import checked_labels
 from maas_keys.core.search import KeyFilter
 from maas_keys.core.text import check_line
+from maas_keys.core.user import User
+from maas_keys.core.user_search import ambiguous, the_user
 from maas_keys.core.violations import Violations
 
 BULK_REVOKE = f"{SERVICE}/BulkRevokeApiKeys"
@@ -26,7 +30,7 @@ def found_by(asked: KeyFilter, caller: Caller, method: str) -> KeyFilter:
 
 
 def revoked_by(asked: KeyFilter, caller: Caller) -> KeyFilter:
-    """The keys to end at once; one's own when nothing is asked for.
+    """The keys to end at once; one's own when nothing is asked for. A `username` that is left is to be made `of_one_owner`.
 
     InvalidArgumentError when an administrator asks for nothing, PermissionDeniedError for the keys of others.
     """
@@ -38,13 +42,29 @@ def revoked_by(asked: KeyFilter, caller: Caller) -> KeyFilter:
     return named if reach in {Reach.ALL, Reach.TEAM} else replace(named, user=caller.name)
 
 
+def of_one_owner(asked: KeyFilter, found: Sequence[User], *, is_group: bool) -> KeyFilter:
+    """The keys of the one whom `username` means; InvalidArgumentError when that is nobody, or not one.
+
+    `found`: who is known by that name. `is_group`: whether a group of that name owns keys.
+    """
+    name = asked.username
+    if not is_group or any(user.id == name for user in found):
+        owner = the_user("username", name, found).person.user
+    elif found:
+        raise ambiguous("username", name, [group_owner(name).user, *(user.person.user for user in found)])
+    else:
+        owner = group_owner(name).user
+    return replace(asked, username="", user=owner)
+
+
 def _named(asked: KeyFilter, caller: Caller, method: str) -> KeyFilter:
-    """Names are those of users, or `<issuer>|<subject>`."""
+    """Names are those of users, or `<issuer>|<subject>`. One's own username means oneself alone where it can mean nobody else."""
     if not asked.username:
         return asked
-    if asked.username in {caller.name, caller.user.person.username}:
+    reaches_others = caller.reach(method, asked.team) in {Reach.ALL, Reach.TEAM}
+    if asked.username == caller.user.person.username and not reaches_others:
         return replace(asked, username="", user=caller.name)
-    if caller.reach(method, asked.team) not in {Reach.ALL, Reach.TEAM}:
+    if asked.username != caller.name and not reaches_others:
         raise PermissionDeniedError("username: the keys of others are for administrators, and for owners of the team that is named")
     return replace(asked, username="", user=asked.username) if "|" in asked.username else asked
 

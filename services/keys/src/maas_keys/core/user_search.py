@@ -24,6 +24,10 @@ def the_user(field: str, name: str, found: Sequence[User]) -> User:
     if not meant:
         raise InvalidArgumentError.of(field, f'no user "{name}" is known; they sign in once, or an administrator imports them')
     if len(meant) > 1:
-        users = ", ".join(sorted(user.person.user for user in meant))
-        raise InvalidArgumentError.of(field, f'"{name}" is the name of several: {users}; give one of these')
+        raise ambiguous(field, name, [user.person.user for user in meant])
     return meant[0]
+
+
+def ambiguous(field: str, name: str, users: Sequence[str]) -> InvalidArgumentError:
+    """Says whom a name may mean, each `<issuer>|<subject>`."""
+    return InvalidArgumentError.of(field, f'"{name}" is the name of several: {", ".join(sorted(users))}; give one of these')

@@ -29,6 +29,7 @@ from maas_keys.servicers.key_importing import KeyImporting
 from maas_keys.servicers.key_making import KeyMaking
 from maas_keys.servicers.key_messages import pack_bulk, pack_config, pack_created, pack_imported, pack_key
 from maas_keys.servicers.key_orders import filter_of, foreign_of, order_of, patch_of
+from maas_keys.servicers.key_owners import KeyOwners
 from maas_keys.servicers.key_pages import MAX_PAGE_SIZE, key_page
 from maas_keys.servicers.limit_messages import pack_enforcement
 from maas_keys.servicers.reception import Reception
@@ -55,6 +56,7 @@ class ApiKeysServicer(ApiKeysServiceServicer):
         making: KeyMaking,
         changing: KeyChanging,
         importing: KeyImporting,
+        owners: KeyOwners,
         grounds: KeyGrounds,
     ) -> None:
         self._reception = reception
@@ -62,6 +64,7 @@ class ApiKeysServicer(ApiKeysServiceServicer):
         self._making = making
         self._changing = changing
         self._importing = importing
+        self._owners = owners
         self._terms = grounds.terms
         self._clock = grounds.clock
 
@@ -162,7 +165,7 @@ class ApiKeysServicer(ApiKeysServiceServicer):
         """End every key that matches, or say how many that would be."""
         caller = await self._caller()
         asked = KeyFilter(caller.tenant, username=request.username, team=request.team, labels=request.labels, now=int(self._clock.now()))
-        keys = revoked_by(asked, caller)
+        keys = await self._owners.of_one(revoked_by(asked, caller))
         if request.dry_run:
             count, enforced = await self._store.count(keys), None
         else:

@@ -1,4 +1,4 @@
-"""Finds, and keeps, those that keys are made for."""
+"""Finds, and keeps, those that own keys or will."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from maas_common.errors import NotFoundError
 
 from maas_keys.core.api_key import Owner, OwnerKind
 from maas_keys.core.caller import Caller
+from maas_keys.core.finding import of_one_owner
 from maas_keys.core.key_owner import SELF, OwnerDraft, check_owner, group_owner, name_to_find, owner_of
+from maas_keys.core.search import KeyFilter
 from maas_keys.core.tenant_people import TenantPeople
 from maas_keys.core.user import Person
-from maas_keys.ports import TeamStore, UserStore
+from maas_keys.ports import KeyStore, TeamStore, UserStore
 
 
 class KeyOwners:
     """Owners that administrators name need not be known yet."""
 
-    def __init__(self, users: UserStore, teams: TeamStore, people: TenantPeople) -> None:
+    def __init__(self, keys: KeyStore, users: UserStore, teams: TeamStore, people: TenantPeople) -> None:
+        self._keys = keys
         self._users = users
         self._teams = teams
         self._people = people
@@ -38,6 +41,14 @@ class KeyOwners:
             owner, person = owner_of(replace(draft, username=person.user), known, caller, now)
         self._people.check_issuer("username", owner.issuer, caller.tenant)
         return owner, person
+
+    async def of_one(self, asked: KeyFilter) -> KeyFilter:
+        """The keys of the one whom a filter's username means, if it names one."""
+        if not asked.username:
+            return asked
+        found = await self._users.find(asked.tenant, asked.username)
+        is_group = await self._keys.count(KeyFilter(asked.tenant, user=group_owner(asked.username).user)) > 0
+        return of_one_owner(asked, found, is_group=is_group)
 
     async def keep(self, people: Sequence[Person], now: int) -> None:
         """Know these people."""
