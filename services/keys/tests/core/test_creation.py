@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 from maas_common.apikey import hash_key
-from maas_common.errors import NotFoundError, PermissionDeniedError
+from maas_common.errors import AlreadyExistsError, NotFoundError, PermissionDeniedError
 from maas_keys.core.api_key import KeyKind
 from maas_keys.core.approval import Approval
-from maas_keys.core.creation import CREATE, KeyOrder, check_may_make, check_order, makes_keys, new_key
+from maas_keys.core.creation import CREATE, KeyOrder, check_may_make, check_order, check_same, makes_keys, new_key
 from maas_keys.core.details import Details
 from maas_keys.core.key_owner import OwnerDraft
 from maas_keys.core.lifetime import Lifetime
@@ -32,6 +32,19 @@ def test_a_key_belongs_to_its_owner_with_the_groups_they_have_now(made, caller):
     assert (key.owner.user, key.created_by, key.owner.groups) == ("https://idp|sub-alice", "https://idp|sub-alice", ("staff",))
     assert (key.id, key.shown, key.masked, key.tenant) == ("abcdefghijkl", "sk-test-abcdefghijkl", "sk-test-abc…", "default")
     assert (key.name, key.description, key.team, key.request_id) == ("laptop", "two\n\tlines", "ds", "r-1")
+
+
+def test_a_key_that_was_made_before_stands_for_another_name_but_not_for_what_is_elsewhere(key):
+    before = key(request_id="r-1")
+    check_same(key(id="x", request_id="r-1", name="other"), before)
+    for other in (
+        {"team": "ds"},
+        {"kind": KeyKind.PLAYGROUND},
+        {"is_ephemeral": True},
+        {"owner": replace(before.owner, issuer="group")},
+    ):
+        with pytest.raises(AlreadyExistsError, match='request id "r-1" made API key "abcdefghijkl"'):
+            check_same(key(id="x", request_id="r-1", **other), before)
 
 
 def test_only_the_hash_under_the_newest_pepper_is_kept(made, minted):

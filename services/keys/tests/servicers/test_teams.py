@@ -294,6 +294,24 @@ def test_a_repeated_order_returns_the_same_key_without_its_secret(keys_service):
     asyncio.run(scenario())
 
 
+def test_a_request_id_that_made_a_key_elsewhere_hands_out_no_key(keys_service, refused):
+    async def scenario():
+        async with keys_service() as world:
+            await team_of(world)
+            first = await made_by(world, world.alice, request_id="r1")
+            own = await world.keys.CreateApiKey(CreateApiKeyRequest(name="own", request_id="r2"), metadata=world.alice)
+            orders = [{"request_id": "r1"}, {"request_id": "r1", "kind": "playground"}, {"request_id": "r2", "team": "ds"}]
+            calls = [world.keys.CreateApiKey(CreateApiKeyRequest(name="k", **order), metadata=world.alice) for order in orders]
+            for call, made in (*zip(calls, (first, first, own), strict=True), (made_by(world, world.alice, request_id="r2"), own)):
+                error = await refused(call)
+                assert error.code() is Code.ALREADY_EXISTS
+                assert f'made API key "{made.id}"' in error.details()
+            theirs = await world.keys.CreateApiKey(CreateApiKeyRequest(name="k", team="ds", request_id="r1"), metadata=world.alice)
+            assert (theirs.id, theirs.key) == (first.id, "")
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize(
     ("request_", "fields"),
     [

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from maas_common.apikey import Minted
 from maas_common.auth.roles import Reach
-from maas_common.errors import InvalidArgumentError, NotFoundError, PermissionDeniedError
+from maas_common.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError, PermissionDeniedError
 
 from maas_keys.core.api_key import ApiKey, KeyHash, KeyKind, Owner
 from maas_keys.core.caller import Caller
@@ -67,6 +67,21 @@ def check_order(order: KeyOrder) -> None:
     for name, is_given in (("team", bool(order.team)), ("username", order.owner != SELF), ("ephemeral", order.is_ephemeral)):
         if is_given:
             raise InvalidArgumentError.of(name, f"a {order.kind} key is one's own, one for each person; leave it out")
+
+
+def check_same(wanted: ApiKey, before: ApiKey) -> None:
+    """AlreadyExistsError when the key that the request id made is no answer to what is asked for now."""
+    if _place(wanted) != _place(before):
+        team = f'of team "{before.team}"' if before.team else "of no team"
+        kind = f"ephemeral {before.kind}" if before.is_ephemeral else before.kind
+        raise AlreadyExistsError(
+            f'the request id "{wanted.request_id}" made API key "{before.id}", a {kind} key {team} of "{before.owner.user}"; take another',
+            metadata={"id": before.id},
+        )
+
+
+def _place(key: ApiKey) -> tuple[str, str, KeyKind, bool]:
+    return key.owner.user, key.team, key.kind, key.is_ephemeral
 
 
 def new_key(order: KeyOrder, owner: Owner, caller: Caller, minted: Minted, ground: Ground) -> ApiKey:

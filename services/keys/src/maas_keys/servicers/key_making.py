@@ -13,7 +13,7 @@ from maas_common.watch import Enforced
 
 from maas_keys.core.api_key import ApiKey, KeyKind, Status
 from maas_keys.core.caller import Caller
-from maas_keys.core.creation import KeyOrder, check_may_make, check_order, new_key
+from maas_keys.core.creation import KeyOrder, check_may_make, check_order, check_same, new_key
 from maas_keys.core.key_states import revoked
 from maas_keys.core.user import Person
 from maas_keys.ports import KeyStore
@@ -48,7 +48,10 @@ class KeyMaking:
         self._feed = feed
 
     async def make(self, order: KeyOrder, caller: Caller, method: str) -> Made:
-        """The key that is ordered by a call of `package.Service/Method`, or the one that is in its place."""
+        """The key that is ordered by a call of `package.Service/Method`, or the one that is in its place.
+
+        AlreadyExistsError when its request id made another kind of key, or one of another team or owner.
+        """
         terms, now = self._grounds.terms, int(self._grounds.clock.now())
         check_may_make(method, caller, order.team, terms)
         check_order(order)
@@ -66,6 +69,7 @@ class KeyMaking:
         if wanted.kind is not KeyKind.STANDARD:
             await self._make_room(wanted)
         key = await self._store.add(wanted)
+        check_same(wanted, key)
         if key.id == wanted.id:
             CREATED.inc()
             log.info("api key created", key_id=key.id, actor=key.created_by, owner=key.owner.user)
