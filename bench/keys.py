@@ -38,7 +38,7 @@ _OWN = {
     "name": "'key ' || CAST(n AS TEXT)",
     "name_folded": "'key ' || CAST(n AS TEXT)",
     "created_at": "created_at + n",
-    "expires_at": "expires_at + (n * 7919) % 1000000",
+    "expires_at": "expires_at + (CAST(n AS BIGINT) * 7919) % 1000000",
     "created_revision": "created_revision + n",
     "revision": "revision + n",
 }
