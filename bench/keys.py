@@ -1,6 +1,6 @@
 """What looking up and searching keys costs as their number grows: the real service, on SQLite and on PostgreSQL.
 
-    .venv/bin/python bench/keys.py [--keys 1000000]
+    .venv/bin/python bench/keys.py [--keys 1000000] [--database postgresql]
 
 Each row is measured with 1,000 keys and with that many. Look-ups are of keys drawn at random. Pages hold 100 keys, by token; the last
 page is found by its offset first, which is not measured. CPU is the service's; PostgreSQL's own is in the time alone.
@@ -57,13 +57,14 @@ _NUMBERS = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keys", type=int, default=1_000_000, help="how many keys the larger database has")
-    many = parser.parse_args().keys
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), help="only this one")
+    given = parser.parse_args()
     print(f"{'database':12} {'call':34} {'keys':>10} {'CPU µs/call':>12} {'p50 ms':>8}")
     with ExitStack() as stack:
         people = stack.enter_context(issuer())
         server = stack.enter_context(postgres_server())
-        for database in ("sqlite", "postgresql"):
-            for count in (FEW, many):
+        for database in [given.database] if given.database else ["sqlite", "postgresql"]:
+            for count in (FEW, given.keys):
                 with tempfile.TemporaryDirectory() as folder, _database(database, Path(folder), server) as url:
                     _measure(Path(folder), url, count, people)
 
