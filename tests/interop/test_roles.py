@@ -15,7 +15,7 @@ import pytest
 from maas.keys.v1 import roles_pb2, roles_pb2_grpc
 from maas.ratelimit.v1 import limits_pb2, limits_pb2_grpc
 from maas.registry.v1 import models_pb2, models_pb2_grpc
-from maas_common.auth.remote_roles import REMEMBERED_S
+from maas_common.auth.role_source import REMEMBERED_S
 from maas_common.auth.roles import TABLE
 from maas_common.channels import connect
 from maas_common.server import serve

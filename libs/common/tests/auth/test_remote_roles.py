@@ -8,8 +8,8 @@ import grpc
 import pytest
 from maas.keys.v1 import people_pb2, people_pb2_grpc
 from maas_common.auth.principal import Principal
-from maas_common.auth.remote_roles import REMEMBERED_S, RemoteRoles
-from maas_common.auth.role_source import RolesByGroup
+from maas_common.auth.remote_roles import RemoteRoles
+from maas_common.auth.role_source import REMEMBERED_S, RolesByGroup
 from maas_common.auth.roles import Role
 from maas_common.channels import connect
 from maas_common.testing import WORKLOAD, WORKLOAD_SECRET, FakeClock

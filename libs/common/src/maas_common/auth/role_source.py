@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Protocol
+
+from cachetools import TTLCache
 
 from maas_common.auth.principal import DEFAULT_TENANT, Principal
 from maas_common.auth.roles import Role
+from maas_common.clock import Clock
+
+REMEMBERED_S = 1.0
+"""Keys remembers its answers, and who asks it does too: a role that was given or taken away counts within twice this."""
+_REMEMBERED = 10_000
+_OF_EVERY_TENANT = frozenset({Role.MODEL_CONSUMER})
+
+
+def kept_in(tenant: str, roles: frozenset[Role]) -> frozenset[Role]:
+    """What is left of roles where all tenants share what is administered: only `default` has administrators and model owners there."""
+    return roles if tenant == DEFAULT_TENANT else roles & _OF_EVERY_TENANT
 
 
 class RoleSource(Protocol):
@@ -26,9 +39,22 @@ class RolesByGroup:
 
     async def roles_of(self, principal: Principal) -> frozenset[Role]:
         """See RoleSource."""
-        everywhere = {Role.MODEL_CONSUMER}
-        return frozenset(
-            role
-            for role, groups in self._groups.items()
-            if not groups.isdisjoint(principal.groups) and (principal.tenant == DEFAULT_TENANT or role in everywhere)
-        )
+        roles = frozenset(role for role, groups in self._groups.items() if not groups.isdisjoint(principal.groups))
+        return kept_in(principal.tenant, roles)
+
+
+class RememberedRoles:
+    """A RoleSource that looks up somebody's roles once a second at most."""
+
+    def __init__(self, look_up: Callable[[Principal], Awaitable[frozenset[Role]]], clock: Clock) -> None:
+        """What `look_up` raises is not remembered."""
+        self._look_up = look_up
+        self._known: TTLCache[tuple[str, str, tuple[str, ...]], frozenset[Role]] = TTLCache(_REMEMBERED, REMEMBERED_S, timer=clock.now)
+
+    async def roles_of(self, principal: Principal) -> frozenset[Role]:
+        """See RoleSource."""
+        who = (principal.tenant, principal.user, principal.groups)
+        roles = self._known.get(who)
+        if roles is None:
+            roles = self._known[who] = await self._look_up(principal)
+        return roles
