@@ -1,9 +1,23 @@
-"""Groups, remembered from a sign-in: relied on for a while."""
+"""Groups, remembered from a sign-in: relied on for a while. The group that everybody is in is shown, not kept."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from maas_common.auth.principal import EVERYBODY_SIGNED_IN
+
 from maas_keys.core.api_key import Owner
 from maas_keys.core.user import Person
+
+
+def shown_groups(kept: Iterable[str]) -> tuple[str, ...]:
+    """With the group that everybody is in."""
+    return tuple(dict.fromkeys((*kept, EVERYBODY_SIGNED_IN)))
+
+
+def kept_groups(said: Iterable[str]) -> tuple[str, ...]:
+    """Each once, without the group that everybody is in."""
+    return tuple(group for group in dict.fromkeys(said) if group != EVERYBODY_SIGNED_IN)
 
 
 def groups_until(groups_at: int, max_age_s: int) -> int:

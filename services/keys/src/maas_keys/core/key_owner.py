@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from maas_common.auth.principal import EVERYBODY_SIGNED_IN
 from maas_common.errors import InvalidArgumentError, PermissionDeniedError
 
 from maas_keys.core.api_key import NO_ISSUER, Owner, OwnerKind
 from maas_keys.core.caller import Caller
+from maas_keys.core.groups import kept_groups
 from maas_keys.core.tenant_people import TenantPeople
 from maas_keys.core.text import check_line
 from maas_keys.core.user import Person, User
@@ -77,7 +77,7 @@ def owner_of(draft: OwnerDraft, found: Sequence[User], caller: Caller, now: int)
         subject=user.person.subject,
         username=user.person.username,
         email=user.person.email,
-        groups=_groups(draft),
+        groups=kept_groups(draft.groups),
         groups_at=_vouched_at(draft, now),
         kind=draft.kind,
     )
@@ -92,15 +92,11 @@ def _newcomer(draft: OwnerDraft, caller: Caller, now: int) -> Person:
         issuer, subject = caller.user.person.issuer, draft.username
     elif issuer in NO_ISSUER.values() or not (issuer and subject):
         raise InvalidArgumentError.of("username", f'"{draft.username}" is no user; want a username, or <issuer>|<subject>')
-    return Person(caller.tenant, issuer, subject, subject, "", _groups(draft), _vouched_at(draft, now), draft.kind)
+    return Person(caller.tenant, issuer, subject, subject, "", kept_groups(draft.groups), _vouched_at(draft, now), draft.kind)
 
 
 def _vouched_at(draft: OwnerDraft, now: int) -> int:
     return 0 if draft.kind is OwnerKind.SERVICE_ACCOUNT else now
-
-
-def _groups(draft: OwnerDraft) -> tuple[str, ...]:
-    return tuple(group for group in dict.fromkeys(draft.groups) if group != EVERYBODY_SIGNED_IN)
 
 
 def _owner(person: Person) -> Owner:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from maas_common.auth.principal import EVERYBODY_SIGNED_IN
 from maas_common.errors import InvalidArgumentError
 
 from maas_keys.core.api_key import NO_ISSUER, OwnerKind
+from maas_keys.core.groups import kept_groups
 from maas_keys.core.tenant_people import TenantPeople
 from maas_keys.core.text import check_line
 from maas_keys.core.user import Person
@@ -71,7 +71,7 @@ def _person(row: UserRow, handed_in: HandedIn) -> Person:
         subject=row.subject,
         username=row.username or row.subject,
         email=row.email,
-        groups=tuple(group for group in dict.fromkeys(row.groups) if group != EVERYBODY_SIGNED_IN),
+        groups=kept_groups(row.groups),
         groups_at=0 if is_account else handed_in.at,
         kind=OwnerKind.SERVICE_ACCOUNT if is_account else OwnerKind.USER,
     )

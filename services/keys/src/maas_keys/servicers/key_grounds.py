@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from maas_common.auth.principal import EVERYBODY_SIGNED_IN
 from maas_common.clock import Clock
 
 from maas_keys.core.api_key import Owner
 from maas_keys.core.caller import Caller
 from maas_keys.core.details import Details, Ground
-from maas_keys.core.groups import trusted_groups
+from maas_keys.core.groups import shown_groups, trusted_groups
 from maas_keys.core.terms import Terms
 from maas_keys.ports import TenantStore, TierDirectory
 
@@ -26,7 +25,7 @@ class KeyGrounds:
         """The ground for a key of that owner."""
         tenant = await self._tenants.get(caller.tenant) if said.limits and not caller.is_admin else None
         now = self.clock.now()
-        groups = (*trusted_groups(owner, self.terms.groups_max_age_s, now), EVERYBODY_SIGNED_IN)
+        groups = shown_groups(trusted_groups(owner, self.terms.groups_max_age_s, now))
         return Ground(
             terms=self.terms,
             tiers=await self._tiers.tiers_of(groups) if said.subscription else (),

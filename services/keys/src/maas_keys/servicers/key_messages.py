@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from maas.keys.v1 import api_keys_pb2 as api
-from maas_common.auth.principal import EVERYBODY_SIGNED_IN
 from maas_common.limit_messages import pack_limit
 from maas_common.watch import Enforced
 
 from maas_keys.core.api_key import NO_ISSUER, ApiKey, KeyKind, Scope, Status
+from maas_keys.core.groups import shown_groups
 from maas_keys.core.importing import TakenOver
 from maas_keys.core.terms import Terms
 from maas_keys.servicers.limit_messages import pack_budget, pack_enforcement, pack_time
@@ -47,7 +47,7 @@ def pack_key(key: ApiKey, now: float, enforced: Enforced | None = None) -> api.A
         name=key.name,
         description=key.description,
         username=key.owner.username,
-        groups=(*key.owner.groups, EVERYBODY_SIGNED_IN),
+        groups=shown_groups(key.owner.groups),
         creation_date=Timestamp(seconds=key.created_at),
         expiration_date=Timestamp(seconds=key.expires_at),
         status=status,

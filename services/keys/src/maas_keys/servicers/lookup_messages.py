@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from maas.keys.v1 import api_keys_pb2 as api
 from maas.keys.v1 import lookup_pb2 as lookup
-from maas_common.auth.principal import EVERYBODY_SIGNED_IN
 from maas_common.limit_messages import pack_limit
 
 from maas_keys.core.api_key import KeyHash, Scope
 from maas_keys.core.changes import Change, Changes, Kind
 from maas_keys.core.decided import KeyInContext
 from maas_keys.core.effective_limits import effective_limits
-from maas_keys.core.groups import groups_until
+from maas_keys.core.groups import groups_until, shown_groups
 
 
 def record(decided: KeyInContext, groups_max_age_s: int) -> lookup.KeyRecord:
@@ -22,7 +21,7 @@ def record(decided: KeyInContext, groups_max_age_s: int) -> lookup.KeyRecord:
         tenant=key.tenant,
         username=owner.username,
         user=owner.user,
-        groups=dict.fromkeys((*owner.groups, EVERYBODY_SIGNED_IN)),
+        groups=shown_groups(owner.groups),
         status=key.state(),
         expires_at=key.expires_at,
         hashes=map(_hash, key.hashes),

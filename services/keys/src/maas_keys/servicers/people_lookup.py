@@ -7,11 +7,11 @@ from typing import Any
 import grpc
 from maas.keys.v1 import people_pb2 as pb
 from maas.keys.v1.people_pb2_grpc import PeopleLookupServiceServicer
-from maas_common.auth.principal import EVERYBODY_SIGNED_IN, Principal
+from maas_common.auth.principal import Principal
 from maas_common.auth.role_source import RoleSource
 from maas_common.clock import Clock
 
-from maas_keys.core.groups import trusted_groups
+from maas_keys.core.groups import shown_groups, trusted_groups
 from maas_keys.core.text import check_line
 from maas_keys.ports import UserStore
 from maas_keys.servicers.pages import after, cut
@@ -49,7 +49,7 @@ class PeopleLookupServicer(PeopleLookupServiceServicer):
             pb.Person(
                 user=user.person.user,
                 username=user.person.username,
-                groups=(*trusted_groups(user.person, self._groups_max_age_s, now), EVERYBODY_SIGNED_IN),
+                groups=shown_groups(trusted_groups(user.person, self._groups_max_age_s, now)),
             )
             for user in users
         ]

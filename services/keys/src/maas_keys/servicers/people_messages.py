@@ -6,11 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from maas.keys.v1 import users_pb2 as pb
-from maas_common.auth.principal import EVERYBODY_SIGNED_IN
 from maas_common.auth.roles import Role, TeamRole
 from maas_common.watch import Enforced
 
-from maas_keys.core.groups import groups_until
+from maas_keys.core.groups import groups_until, shown_groups
 from maas_keys.core.team import Team
 from maas_keys.core.user import Imported, User
 from maas_keys.core.user_csv import csv_rows
@@ -37,7 +36,7 @@ def pack_user(user: User, groups_max_age_s: int, details: Details | None = None)
         subject=person.subject,
         username=person.username,
         email=person.email,
-        groups=(*person.groups, EVERYBODY_SIGNED_IN),
+        groups=shown_groups(person.groups),
         groups_at=pack_time(person.groups_at),
         groups_until=pack_time(groups_until(person.groups_at, groups_max_age_s)),
         created_at=pack_time(user.created_at),

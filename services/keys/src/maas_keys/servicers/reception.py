@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from cachetools import LRUCache
-from maas_common.auth.principal import DEFAULT_TENANT, EVERYBODY_SIGNED_IN, Principal
+from maas_common.auth.principal import DEFAULT_TENANT, Principal
 from maas_common.clock import Clock
 from maas_common.errors import PermissionDeniedError
 
 from maas_keys.core.caller import Caller
+from maas_keys.core.groups import kept_groups
 from maas_keys.core.user import Person, User
 from maas_keys.ports import TeamStore, TenantStore, UserStore
 
@@ -58,7 +59,7 @@ def _person(principal: Principal, now: int) -> Person:
         subject=principal.subject,
         username=principal.username,
         email=principal.email,
-        groups=tuple(group for group in principal.groups if group != EVERYBODY_SIGNED_IN),
+        groups=kept_groups(principal.groups),
         # An issuer whose clock is ahead would otherwise keep tokens of later, but right, times from counting.
         groups_at=min(principal.issued_at, now),
     )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from maas_common.auth.principal import EVERYBODY_SIGNED_IN, Principal
+from maas_common.auth.principal import Principal
 from maas_common.auth.role_source import RoleSource
 from maas_common.auth.roles import Role, TeamRole
 from maas_common.clock import Clock
 
 from maas_keys.core.api_key import KeyKind
 from maas_keys.core.caller import Caller
-from maas_keys.core.groups import trusted_groups
+from maas_keys.core.groups import shown_groups, trusted_groups
 from maas_keys.core.team import Team
 from maas_keys.core.user import User
 from maas_keys.ports import KeyStore, TeamStore
@@ -44,7 +44,7 @@ class UserDetails:
         person = user.person
         groups = trusted_groups(person, self._groups_max_age_s, self._clock.now())
         return await self._roles.roles_of(
-            Principal(person.issuer, person.subject, person.username, (*groups, EVERYBODY_SIGNED_IN), tenant=person.tenant)
+            Principal(person.issuer, person.subject, person.username, shown_groups(groups), tenant=person.tenant)
         )
 
     async def _teams_of(self, user: User) -> Sequence[tuple[Team, TeamRole]]:
